@@ -1,0 +1,179 @@
+"""What is kept of a scope or a message: a tuple of atoms, taken at once.
+
+Servers reuse scopes and applications mutate messages after sending them (Starlette's gzip edits
+the header list in place), so what is worth keeping is copied the moment it passes. It is copied
+as *atoms* - exact `int`, `float`, `bool`, `str`, `bytes`, `None` and tuples or dicts of them -
+because a reference to the live message would keep the body alive, and would be walked by the
+garbage collector on every pass.
+
+A message becomes its `Facts`, in one of two shapes:
+
+    (type, field, preview, length, more)     a body or a WebSocket frame: the common case
+    (type, pairs)                            anything else: ((key, atom), ...)
+
+Nothing here raises: a broken message is described, not rejected.
+"""
+
+import os
+import sysconfig
+from collections.abc import Mapping
+from typing import Any
+
+Atom = Any  # int | float | bool | str | bytes | None | tuple[Atom, ...] | dict[str, Atom]
+Facts = tuple[Any, ...]
+Pairs = tuple[tuple[str, Atom], ...]
+
+PREVIEW = 256
+"""Bytes (or characters) kept of any one value."""
+
+MAX_ITEMS = 128
+MAX_DEPTH = 6
+
+SCOPE_KEYS = (
+    "http_version",
+    "method",
+    "scheme",
+    "path",
+    "raw_path",
+    "root_path",
+    "query_string",
+    "client",
+    "server",
+    "subprotocols",
+    "asgi",
+)
+
+PAYLOAD_FIELDS = {
+    "http.request": ("body",),
+    "http.response.body": ("body",),
+    "websocket.receive": ("bytes", "text"),
+    "websocket.send": ("bytes", "text"),
+}
+
+
+def freeze_message(message: object) -> Facts:
+    """Return the facts of any message, however broken."""
+    try:
+        if not isinstance(message, Mapping):
+            return (None, (("value", _name(message)),))
+        kind = message.get("type")
+        for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
+            payload = message.get(field)
+            if isinstance(payload, (bytes, bytearray, memoryview, str)):
+                return _payload(kind, field, payload, message.get("more_body"))
+        rest = [(key, value) for key, value in list(message.items())[:MAX_ITEMS] if key != "type"]
+        pairs = tuple((_key(key), freeze_value(key, value)) for key, value in rest)
+        return (kind if type(kind) is str else atom(kind), pairs)
+    except Exception as error:
+        return (None, (("unreadable", type(error).__name__),))
+
+
+def _payload(kind: Any, field: str, payload: Any, more: object) -> Facts:
+    if isinstance(payload, memoryview):
+        return (kind, field, bytes(payload.cast("B")[:PREVIEW]), payload.nbytes, more is True)
+    preview = payload[:PREVIEW]
+    plain = str(preview) if isinstance(payload, str) else bytes(preview)
+    return (kind, field, plain, len(payload), more is True)
+
+
+def freeze_scope(scope: Any) -> Facts:
+    """Return the facts of a scope: its protocol type and what a reader of a trace asks for.
+
+    `state` and values that middleware add (`app`, `user`, `session`) are named, never kept.
+    """
+    try:
+        get = scope.get
+        pairs = [(key, atom(value)) for key in SCOPE_KEYS if (value := get(key)) is not None]
+        pairs.append(("headers", freeze_headers(get("headers", ()))))
+        if extensions := get("extensions"):
+            pairs.append(("extensions", tuple([_key(name) for name in extensions][:MAX_ITEMS])))
+        if get("state") is not None:
+            pairs.append(("state", tuple([_key(name) for name in get("state")][:MAX_ITEMS])))
+        return (atom(get("type")), tuple(pairs))
+    except Exception as error:
+        return (None, (("unreadable", type(error).__name__),))
+
+
+def freeze_headers(headers: object) -> Atom:
+    """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it."""
+    if not isinstance(headers, (list, tuple)):
+        return _name(headers)
+    try:
+        return tuple(map(tuple, headers[:MAX_ITEMS]))
+    except TypeError:
+        return atom(headers)
+
+
+def freeze_value(key: object, value: object) -> Atom:
+    """Return one value of a message as an atom."""
+    return freeze_headers(value) if key == "headers" else atom(value)
+
+
+def freeze_error(error: BaseException) -> Pairs:
+    """Return an exception's name, its text and the line of the app that raised it."""
+    try:
+        text = cut(str(error))
+    except Exception:
+        text = ""
+    return (("error", type(error).__qualname__), ("message", text), ("at", raised_at(error)))
+
+
+def raised_at(error: BaseException) -> str:
+    """Return `file:line in function` of the innermost frame in the user's own code, if any."""
+    place = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not is_library(code.co_filename):
+            place = f"{code.co_filename}:{traceback.tb_lineno} in {code.co_name}"
+        traceback = traceback.tb_next
+    return place
+
+
+def is_library(filename: str) -> bool:
+    """Return whether a source file is Python's, an installed package's or the tracer's own."""
+    return (
+        "site-packages" in filename
+        or filename.startswith((_STDLIB, "<frozen"))
+        or os.path.dirname(filename) == _OURS
+    )
+
+
+_STDLIB = sysconfig.get_paths()["stdlib"]
+_OURS = os.path.dirname(__file__)
+
+
+def atom(value: Any, depth: int = 0) -> Atom:
+    """Return a deep, bounded copy of `value` made of atoms only; others are named by type."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**64 else f"<int of {value.bit_length()} bits>"
+    if isinstance(value, float):
+        return float(value) if value - value == 0 else repr(float(value))
+    if isinstance(value, str):
+        return cut(str.__str__(value))
+    if isinstance(value, (bytes, bytearray)):
+        return cut(bytes(value[: PREVIEW + 1]))
+    if depth < MAX_DEPTH and isinstance(value, (list, tuple)):
+        return tuple(atom(item, depth + 1) for item in value[:MAX_ITEMS])
+    if depth < MAX_DEPTH and isinstance(value, dict):
+        items = list(value.items())[:MAX_ITEMS]
+        return {_key(key): atom(item, depth + 1) for key, item in items}
+    return _name(value)
+
+
+def cut(value: Any) -> Any:
+    """Return a `str` or `bytes` of at most `PREVIEW` items, with an ellipsis where it was cut."""
+    if len(value) <= PREVIEW:
+        return value
+    return value[:PREVIEW] + ("…" if isinstance(value, str) else b"...")
+
+
+def _key(key: object) -> str:
+    return cut(key) if type(key) is str else _name(key)
+
+
+def _name(value: object) -> str:
+    return f"<{type(value).__name__}>"

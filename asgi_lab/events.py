@@ -1,0 +1,160 @@
+"""A trace is data: events in order, immutable, that filter, print and serialise themselves.
+
+An event's `data` holds only what JSON holds, so an event in memory and the same event read from a
+file are equal. Bytes are text there (UTF-8; other bytes as lone surrogates, so nothing is lost).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, overload
+
+from asgi_lab.atoms import Atom, Facts
+from asgi_lab.recorder import Record
+
+Data = Mapping[str, Any]
+
+BEGINS = {
+    "received": "receive",
+    "sent": "send",
+    "return": "scope",
+    "raise": "scope",
+    "cancel": "scope",
+    "ran": "run",
+    "done": "task",
+    "work": "submit",
+    "worked": "work",
+}
+"""Each kind that ends something, and the kind that began it."""
+
+
+class Event(NamedTuple):
+    """One fact.
+
+    `t` is in nanoseconds since the trace began. `conn` numbers the connection (one call of the app
+    with a scope), `layer` the boundary (0: between server and app; 1, 2, ...: each middleware
+    inwards), `task` the asyncio task (0: unknown). Kinds: `asgi_lab.recorder.KINDS`.
+    """
+
+    seq: int
+    t: int
+    conn: int
+    layer: int
+    kind: str
+    task: int
+    data: Data
+
+    @property
+    def type(self) -> str:
+        """The message's type, the scope's type, or an empty string."""
+        return str(self.data.get("type") or "")
+
+    @property
+    def took(self) -> int | None:
+        """For an event that ends something: nanoseconds since it began."""
+        return self.data.get("took")
+
+    @property
+    def began(self) -> int | None:
+        """For an event that ends something: when that began, in nanoseconds of the trace."""
+        took = self.took
+        return None if took is None else self.t - took
+
+
+@dataclass(frozen=True, slots=True)
+class Trace(Sequence[Event]):
+    """Events in the order in which they happened, with what is known about the recording.
+
+    `header` holds versions, limits and the wall-clock anchor (see `asgi_lab.files`). `dropped`
+    counts the events that were forgotten for want of room.
+    """
+
+    events: tuple[Event, ...] = ()
+    header: Data = field(default_factory=lambda: MappingProxyType({}))
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Trace": ...
+    def __getitem__(self, index: int | slice) -> "Event | Trace":
+        if isinstance(index, slice):
+            return self.of(self.events[index])
+        return self.events[index]
+
+    def of(self, events: Iterable[Event]) -> "Trace":
+        """Return a trace of other events with the same header."""
+        return Trace(tuple(events), self.header, self.dropped)
+
+    def filter(self, expression: str) -> "Trace":
+        """Return the events that match, e.g. `"path=/slow kind=send"` (see `asgi_lab.filters`).
+
+        Raises `ValueError` if the expression cannot be read.
+        """
+        from asgi_lab.filters import compile_filter
+
+        return self.of(compile_filter(expression).select(self.events))
+
+    def __str__(self) -> str:
+        from asgi_lab.text import trace_lines
+
+        return "\n".join(trace_lines(self))
+
+    def __repr__(self) -> str:
+        connections = len({event.conn for event in self.events})
+        return f"<Trace: {len(self)} events of {connections} connections>"
+
+
+def decode(record: Record, seq: int, origin: int) -> Event:
+    """Return the event that a record stands for; `origin` is the recorder's clock at zero."""
+    t, kind, door, task, *facts = record
+    return Event(seq, t - origin, door >> 8, door & 255, kind, task, _data(kind, t, facts))
+
+
+EMPTY: Data = MappingProxyType({})
+
+
+def _data(kind: str, t: int, facts: list[Any]) -> Data:
+    if kind in BEGINS:
+        data: dict[str, Any] = {"took": t - facts[0]}
+        rest = facts[1:]
+    else:
+        data, rest = {}, facts
+    if rest:
+        data.update(_rest(kind, tuple(rest)))
+    return MappingProxyType(data) if data else EMPTY
+
+
+def _rest(kind: str, facts: Facts) -> dict[str, Any]:
+    if len(facts) == 5:
+        type_, name, preview, length, more = facts
+        data = {"type": type_, name: text(preview)}
+        if length != len(preview):
+            data["length"] = length
+        if more:
+            data["more_body"] = True
+        return data
+    *plain, last = facts
+    if isinstance(last, tuple):
+        named = {key: text(value) for key, value in last}
+        return {"type": text(plain[0]), **named} if plain else named
+    if kind == "work":
+        return {"thread": last}
+    return {{"sent": "error", "mark": "label"}.get(kind, "outcome"): last}
+
+
+def text(value: Atom) -> Any:
+    """Return an atom as what JSON holds: bytes become text, tuples lists."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, tuple):
+        return [text(item) for item in value]
+    if isinstance(value, dict):
+        return {key: text(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,228 @@
+"""The hot path appends one tuple per fact; everything else happens later, in batches.
+
+    tracer -- append --> ring -- drain --> segments -- read --> Trace, file, terminal
+
+**The record.** `(t, kind, door, task, *facts)`: atoms only. `t` is nanoseconds of the recorder's
+clock. `door` is one number for two facts, `connection << 8 | layer`: the door in question is the
+one through which messages enter and leave that layer. `task` numbers the asyncio task (0: unknown).
+`KINDS` says which facts follow.
+
+**The ring** is a plain list. It is drained when it holds `BATCH` records and a connection ends, or
+when a clock ticks; draining masks secrets, packs the batch into one `bytes` (about 35 bytes a
+record, 10 once compressed) and forgets the oldest segments beyond `limit`, counting them.
+
+**Readers** never touch the ring: each keeps a position and asks for what came since, so that a
+slow reader loses events (and is told how many) rather than slowing the application.
+"""
+
+import itertools
+import marshal
+import os
+import threading
+import time
+import weakref
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from asgi_lab.atoms import Atom, atom, cut
+from asgi_lab.redact import mask, mask_pairs, may_hold_secret
+
+Record = tuple[Any, ...]
+Clock = Callable[[], int]
+
+BATCH = 512
+"""Records in the ring from which the end of a connection drains it."""
+
+LIMIT = 1_000_000
+"""Records kept in memory, by default; the oldest go first."""
+
+WITH_PAYLOAD, PREVIEW_AT = 9, -3
+"""A record this long ends in `(type, field, preview, length, more)`; the preview's place in it."""
+
+COLD = 4096
+"""Segments are compressed once they are this many records old, off the event loop."""
+
+KINDS = {
+    "scope": "the server called the app (layer 0), or a layer called the next one",
+    "receive": "the layer asked for a message",
+    "received": "and got it",
+    "send": "the layer gave a message to the one outside it",
+    "sent": "and was let go on: until then, backpressure",
+    "return": "the layer returned",
+    "raise": "an exception left the layer",
+    "cancel": "the layer was cancelled",
+    "run": "a task of this connection was given the event loop",
+    "ran": "and gave it back: until then nothing else could run",
+    "task": "a task was born of this connection",
+    "done": "and ended",
+    "submit": "a call was handed to a pool of worker threads",
+    "work": "a worker thread began it: until then, queued",
+    "worked": "and finished it",
+    "close": "a WSGI server closed the response",
+    "mark": "the user's own mark",
+    "drop": "events are missing here",
+}
+"""Each kind of event, in plain words. A kind and its past tense are one span: begin and end."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """A packed batch: records `first` to `first + count - 1`."""
+
+    first: int
+    count: int
+    packed: bytes
+
+    def compress(self) -> None:
+        """Make it a third of its size. A reader may be at it: one assignment changes all."""
+        self.packed = zlib.compress(self.packed, 1)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it is compressed; a packed list never begins with zlib's first byte."""
+        return self.packed[:1] == b"x"
+
+    def records(self) -> list[Record]:
+        """Unpack the batch."""
+        packed = self.packed
+        plain = zlib.decompress(packed) if packed[:1] == b"x" else packed
+        records: list[Record] = marshal.loads(plain)
+        return records
+
+
+class Recorder:
+    """A bounded, append-only log of records with any number of readers.
+
+    `clock` returns nanoseconds and never goes back. `limit` bounds the records in memory.
+    `append` may be called from any thread, and is all that a hot path needs.
+    """
+
+    def __init__(
+        self, limit: int = LIMIT, clock: Clock = time.perf_counter_ns, redact: bool = True
+    ) -> None:
+        self.limit = max(limit, 1)
+        self.clock = clock
+        self.redact = redact
+        self.connections = itertools.count(1)
+        self.tasks = itertools.count(1)
+        self.cost = 0
+        """Nanoseconds spent draining so far."""
+        self.origin = clock()
+        self.started = time.time_ns()
+        """The wall clock, in nanoseconds since the epoch, at `origin`."""
+        self._lock = threading.Lock()
+        self._ring: list[Record] = []
+        self._segments: deque[Segment] = deque()
+        self._sealed = 0
+        self._first = 0
+        self.append = self._ring.append
+        _recorders.add(self)
+
+    def restart(self) -> None:
+        """Forget everything: a forked child is another process, with a log of its own."""
+        self._lock = threading.Lock()
+        del self._ring[:]
+        self._segments.clear()
+        self._sealed = self._first = 0
+
+    @property
+    def ring_size(self) -> int:
+        """Records not yet drained."""
+        return len(self._ring)
+
+    @property
+    def total(self) -> int:
+        """Records appended so far."""
+        return self._sealed + len(self._ring)
+
+    @property
+    def dropped(self) -> int:
+        """Records forgotten so far, because of `limit`."""
+        return max(self._first, self.total - self.limit)
+
+    def drain(self, least: int = 1) -> None:
+        """Pack what the ring holds, if that is at least `least` and no one else is at it."""
+        if len(self._ring) < least or not self._lock.acquire(blocking=False):
+            return
+        try:
+            began = time.perf_counter_ns()
+            batch = self._ring[:COLD]
+            del self._ring[: len(batch)]
+            packed = pack(batch, self.redact)
+            self._segments.append(Segment(self._sealed, len(batch), packed))
+            self._sealed += len(batch)
+            while self._sealed - self._segments[0].first - self._segments[0].count >= self.limit:
+                self._first += self._segments.popleft().count
+            self.cost += time.perf_counter_ns() - began
+        finally:
+            self._lock.release()
+
+    def compress(self) -> None:
+        """Compress the segments that are no longer news. For a thread, not for an event loop."""
+        for segment in list(self._segments):
+            if not segment.compressed and segment.first + COLD <= self._sealed:
+                segment.compress()
+
+    def read(self, position: int = 0, most: int | None = None) -> tuple[int, list[Record]]:
+        """Return `(first, records)`: what is known from `position` on, secrets masked.
+
+        `first` is the number of the first record returned; if it is greater than `position`, the
+        records between are forgotten. `most` bounds how many are returned.
+        """
+        with self._lock:
+            first = max(position, self.dropped)
+            stop = self.total if most is None else first + most
+            segments = [s for s in self._segments if s.first + s.count > first and s.first < stop]
+            tail = self._ring[max(0, first - self._sealed) : max(0, stop - self._sealed)]
+        records = [record for segment in segments for record in segment.records()]
+        skip = first - segments[0].first if segments else 0
+        return first, [*records[skip:], *clean(tail, self.redact)][: stop - first]
+
+
+def pack(batch: list[Record], redact: bool = True) -> bytes:
+    """Return a batch as bytes, secrets masked."""
+    batch = clean(batch, redact)
+    try:
+        return marshal.dumps(batch)
+    except ValueError:  # a broken app's odd object, where headers are copied without a look
+        return marshal.dumps([atom(record) for record in batch])
+
+
+def clean(batch: list[Record], redact: bool = True) -> list[Record]:
+    """Cut long header values and, with `redact`, mask secrets; in place, and return the batch.
+
+    Only two kinds of record hold text from outside: those that end in pairs, and those that end
+    in a payload. All previews are scanned together first, because that is fifty times faster.
+    """
+    previews = [record[PREVIEW_AT] for record in batch if len(record) >= WITH_PAYLOAD]
+    suspicious = redact and may_hold_secret(previews)
+    for index, record in enumerate(batch):
+        last = record[-1]
+        if type(last) is tuple:
+            pairs = tuple((key, trim(value)) for key, value in last)
+            batch[index] = (*record[:-1], mask_pairs(pairs) if redact else pairs)
+        elif suspicious and len(record) >= WITH_PAYLOAD:
+            batch[index] = (*record[:PREVIEW_AT], mask(record[PREVIEW_AT]), *record[-2:])
+    return batch
+
+
+def trim(value: Atom) -> Atom:
+    """Return an atom with every text in it cut: headers were copied whole, to save time."""
+    if type(value) is tuple:
+        return tuple(map(trim, value))
+    return cut(value) if isinstance(value, (str, bytes)) else value
+
+
+_recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for recorder in _recorders:
+        recorder.restart()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

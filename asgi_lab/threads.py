@@ -1,0 +1,123 @@
+"""Work in worker threads: when it was handed over, how long it queued, how long it took.
+
+Two pools serve nearly all Python web apps: anyio's (sync `def` endpoints in Starlette and FastAPI,
+static files) and `concurrent.futures.ThreadPoolExecutor` (`asyncio.to_thread`, `run_in_executor`,
+asgiref's `sync_to_async` in Django). Both are followed at the one method that takes the work. Calls
+that belong to no traced connection pass through untouched.
+"""
+
+import functools
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from typing import Any
+
+from asgi_lab.running import Place, current
+
+MARK = "follows_connections"
+
+
+class Work:
+    """One call on its way through a pool: submitted, begun, finished."""
+
+    __slots__ = ("_append", "_began", "_call", "_door", "_now", "_submitted", "_task")
+
+    def __init__(self, call: Callable[..., Any], place: Place, pool: str) -> None:
+        recorder, self._door, self._task = place
+        assert recorder is not None
+        self._call = call
+        self._append, self._now = recorder.append, recorder.clock
+        self._began = 0
+        self._submitted = self._now()
+        pairs = (("call", call_name(call)), ("pool", pool))
+        self._append((self._submitted, "submit", self._door, self._task, pairs))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the work. Runs in the worker thread."""
+        self._began = self._now()
+        thread = threading.get_ident()
+        self._append((self._began, "work", self._door, self._task, self._submitted, thread))
+        outcome = "returned"
+        try:
+            return self._call(*args, **kwargs)
+        except BaseException as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self._append((self._now(), "worked", self._door, self._task, self._began, outcome))
+
+    def given_up(self) -> None:
+        """Note that the work was cancelled while it still queued."""
+        if not self._began:
+            self._began = self._now()
+            self._append((self._began, "work", self._door, self._task, self._submitted, 0))
+            self._append((self._began, "worked", self._door, self._task, self._began, "cancelled"))
+
+
+def call_name(call: Any) -> str:
+    """Return the name of the user's function, under partials, context runs and asgiref."""
+    while isinstance(call, functools.partial):
+        carrier = getattr(call.func, "__name__", "")
+        is_context_run = isinstance(getattr(call.func, "__self__", None), Context)
+        if is_context_run and call.args:
+            call = call.args[0]
+        elif carrier == "thread_handler" and call.args:
+            call = call.args[-1]
+        else:
+            call = call.func
+    return str(getattr(call, "__qualname__", type(call).__qualname__))
+
+
+def follow_threads() -> bool:
+    """Follow both pools in this process, once. Return whether anyio's is among them."""
+    if not hasattr(ThreadPoolExecutor.submit, MARK):
+        ThreadPoolExecutor.submit = followed_submit(ThreadPoolExecutor.submit)  # type: ignore[method-assign]
+    if "anyio" not in sys.modules:
+        return False
+    try:
+        from anyio._backends._asyncio import AsyncIOBackend
+
+        run_sync = AsyncIOBackend.__dict__["run_sync_in_worker_thread"].__func__
+    except (ImportError, KeyError, AttributeError):
+        return True  # another anyio than those we know: it works on, its threads are not followed
+    if not hasattr(run_sync, MARK):
+        AsyncIOBackend.run_sync_in_worker_thread = classmethod(followed_run_sync(run_sync))  # type: ignore
+    return True
+
+
+def followed_submit(submit: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `ThreadPoolExecutor.submit`, following calls made for a connection."""
+
+    @functools.wraps(submit)
+    def followed(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        place = current.get()
+        if place[0] is None:
+            return submit(self, fn, *args, **kwargs)
+        work = Work(fn, place, "executor")
+        future = submit(self, work, *args, **kwargs)
+        future.add_done_callback(lambda ended: work.given_up() if ended.cancelled() else None)
+        return future
+
+    setattr(followed, MARK, True)
+    return followed
+
+
+def followed_run_sync(run_sync: Callable[..., Any]) -> Callable[..., Any]:
+    """Return anyio's `run_sync_in_worker_thread`, following calls made for a connection."""
+
+    @functools.wraps(run_sync)
+    async def followed(cls: Any, func: Any, args: Any, *rest: Any, **kwargs: Any) -> Any:
+        place = current.get()
+        if place[0] is None:
+            return await run_sync(cls, func, args, *rest, **kwargs)
+        work = Work(func, place, "anyio")
+        try:
+            return await run_sync(cls, work, args, *rest, **kwargs)
+        except BaseException:
+            work.given_up()
+            raise
+
+    setattr(followed, MARK, True)
+    return followed

@@ -1,0 +1,161 @@
+"""`trace(app)`: stand between a server and an app, and note what passes.
+
+The app is called with the server's own scope, and gets two closures in place of the server's
+`receive` and `send`. Each awaits the original directly: the same message objects, exceptions,
+cancellations and backpressure go through, and nothing is queued.
+
+The closures are the hot path, a few hundred nanoseconds each. That is why they are plain
+`async def` closures (CPython runs an `await` of one coroutine in another without leaving the
+interpreter loop), why the two most common messages are unpacked on the spot, and why they append
+one flat tuple to a list and leave all else for later.
+"""
+
+import asyncio
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from asgi_lab.atoms import PREVIEW, Facts, freeze_error, freeze_message, freeze_scope
+from asgi_lab.layers import tap_layers
+from asgi_lab.recorder import BATCH, Recorder
+from asgi_lab.running import Slices, current, follow_tasks
+from asgi_lab.threads import follow_threads
+from asgi_lab.ticker import Ticker
+from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from asgi_lab.events import Trace
+
+
+class Tracer:
+    """An ASGI app that calls another and records what passes; see `asgi_lab.trace`.
+
+    It can stand wherever the app stood: other attributes are the app's own.
+    """
+
+    def __init__(self, app: ASGIApp, recorder: Recorder, *, run: bool, layers: bool) -> None:
+        self.app = app
+        self.recorder = recorder
+        self.ticker = Ticker(recorder)
+        self._run = run
+        self._entry = tap_layers(app, traced_call) if layers else app
+        self._threads_followed = not run
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the app with this very scope, and a traced `receive` and `send`."""
+        recorder = self.recorder
+        door, task = next(recorder.connections) << 8, next(recorder.tasks)
+        self._prepare()
+        token = current.set((recorder, door, task))
+        try:
+            await traced_call(
+                self._slices if self._run else self._entry,
+                scope,
+                receive,
+                send,
+                layer=0,
+                facts=freeze_scope(scope),
+            )
+        finally:
+            try:
+                current.reset(token)
+            except ValueError:
+                pass  # the server ends this call in another context than it began
+            recorder.drain(BATCH)
+
+    @property
+    def trace(self) -> "Trace":
+        """What has been recorded so far."""
+        from asgi_lab.files import snapshot
+
+        return snapshot(self.recorder)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.app, name)
+
+    async def _slices(self, scope: Scope, receive: Receive, send: Send) -> None:
+        coro = self._entry(scope, receive, send)
+        if type(coro) is not CoroutineType:
+            return await coro
+        recorder, door, task = current.get()
+        assert recorder is not None
+        return await Slices(coro, recorder, door, task)
+
+    def _prepare(self) -> None:
+        self.ticker.start()
+        if self._run:
+            if not self._threads_followed:
+                self._threads_followed = follow_threads()
+            follow_tasks()
+
+
+async def traced_call(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, layer: int, facts: Facts
+) -> None:
+    """Call `app` as the given layer of the connection that is current here."""
+    recorder, door, task = current.get()
+    if recorder is None:  # the connection is not traced
+        return await app(scope, receive, send)
+    door += layer
+    append, now = recorder.append, recorder.clock
+    began = now()
+    append((began, "scope", door, task, *facts))
+    try:
+        await app(
+            scope, traced_receive(receive, recorder, door), traced_send(send, recorder, door)
+        )
+    except asyncio.CancelledError:
+        append((now(), "cancel", door, task, began))
+        raise
+    except BaseException as error:
+        append((now(), "raise", door, task, began, freeze_error(error)))
+        raise
+    append((now(), "return", door, task, began))
+
+
+def traced_receive(receive: Receive, recorder: Recorder, door: int) -> Receive:
+    """Return a `receive` that notes when it was asked, what came, and when."""
+    append, now, here = recorder.append, recorder.clock, current.get
+
+    async def receive_traced() -> Message:
+        task = here()[2]
+        began = now()
+        append((began, "receive", door, task))
+        try:
+            message = await receive()
+        except BaseException as error:
+            append((now(), "received", door, task, began, (("error", type(error).__name__),)))
+            raise
+        append((now(), "received", door, task, began, *freeze_message(message)))
+        return message
+
+    return receive_traced
+
+
+def traced_send(send: Send, recorder: Recorder, door: int) -> Send:
+    """Return a `send` that notes what was sent, and when the server let go of it."""
+    append, now, here = recorder.append, recorder.clock, current.get
+
+    async def send_traced(message: Message) -> None:
+        task = here()[2]
+        began = now()
+        if (
+            type(message) is dict
+            and message.get("type") == "http.response.body"
+            and type(body := message.get("body")) is bytes
+        ):
+            more = message.get("more_body") is True
+            append(
+                (began, "send", door, task, "http.response.body", "body", body[:PREVIEW],
+                 len(body), more)
+            )  # fmt: skip
+        else:
+            append((began, "send", door, task, *freeze_message(message)))
+        try:
+            result = await send(message)
+        except BaseException as error:
+            append((now(), "sent", door, task, began, type(error).__name__))
+            raise
+        append((now(), "sent", door, task, began))
+        return result
+
+    return send_traced
