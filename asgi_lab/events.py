@@ -114,13 +114,14 @@ class Trace(Sequence[Event]):
 def decode(record: Record, seq: int, origin: int) -> Event:
     """Return the event that a record stands for; `origin` is the recorder's clock at zero."""
     t, kind, door, task, *facts = record
-    return Event(seq, t - origin, door >> 8, door & 255, kind, task, _data(kind, t, facts))
+    return Event(seq, t - origin, door >> 8, door & 255, kind, task, data_of(kind, t, facts))
 
 
 EMPTY: Data = MappingProxyType({})
 
 
-def _data(kind: str, t: int, facts: list[Any]) -> Data:
+def data_of(kind: str, t: int, facts: Sequence[Any]) -> Data:
+    """Return the data of an event from the facts of its record."""
     if kind in BEGINS:
         data: dict[str, Any] = {"took": t - facts[0]}
         rest = facts[1:]

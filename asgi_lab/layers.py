@@ -62,10 +62,10 @@ def view(app: Any, name: str, call: Call, layer: int) -> ASGIApp:
         app.__dict__[name] = value
 
     try:
-        cls = type(app)
+        cls: Any = type(app)
         body = {name: property(get, put), "__slots__": (), "__module__": cls.__module__,
                 "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}  # fmt: skip
-        viewed = object.__new__(type(cls)(cls.__name__, (cls,), body))
+        viewed: Any = object.__new__(type(cls)(cls.__name__, (cls,), body))
         viewed.__dict__ = app.__dict__
     except Exception:
         return app  # type: ignore[no-any-return]

@@ -121,6 +121,11 @@ class Recorder:
         self.append = self._ring.append
         _recorders.add(self)
 
+    def begin_at(self, origin: int) -> None:
+        """Let the trace begin at this reading of the clock, instead of now."""
+        self.started += origin - self.origin
+        self.origin = origin
+
     def restart(self) -> None:
         """Forget everything: a forked child is another process, with a log of its own."""
         self._lock = threading.Lock()

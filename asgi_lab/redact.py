@@ -27,7 +27,9 @@ _HINTS = ("pass", "pwd", "pin", "otp", "secret", "token", "key", "auth", "cred",
 _BYTE_HINTS = tuple(hint.encode() for hint in _HINTS)
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_ASSIGNED = re.compile(r"(?P<head>(?:^|(?<=[?&;\s,{(]))(?P<key>[\w.%\[\]-]+)=)(?P<value>[^&;\s\"',)]+)")
+_ASSIGNED = re.compile(
+    r"(?P<head>(?:^|(?<=[?&;\s,{(]))(?P<key>[\w.%\[\]-]+)=)(?P<value>[^&;\s\"',)]+)"
+)
 _MEMBER = re.compile(
     r"(?P<head>\\?[\"'](?P<key>[\w. -]+)\\?[\"']\s*:\s*)"
     r"(?P<value>\\?\"(?:[^\"\\]|\\(?!\"|$)|\\\")*?(?:\"|$)|'[^']*(?:'|$)|-?[\d.]+|\[[^\]]*(?:\]|$))"

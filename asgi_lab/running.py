@@ -62,7 +62,7 @@ class Slices(Coroutine[Any, Any, Any]):
         self._inner.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self  # type: ignore[return-value]  # it has all that a generator needs
+        return self  # it has all that a generator needs
 
     def __iter__(self) -> "Slices":
         return self

@@ -1,4 +1,4 @@
-"""A daemon thread that drains a recorder on time, and feeds those who follow it.
+"""One daemon thread that drains recorders on time, and feeds those who follow them.
 
 It wakes ten times a second, drains in small batches (so that it never holds the interpreter for
 long) and then hands each follower what came since it last looked. A follower that fails is
@@ -6,12 +6,17 @@ dropped with one warning; it never disturbs the app.
 """
 
 import atexit
+import os
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
-from asgi_lab.recorder import BATCH, Record, Recorder
+from asgi_lab.recorder import BATCH, COLD, Record, Recorder
 
 PERIOD = 0.1
 """Seconds between two ticks."""
@@ -28,46 +33,31 @@ class Follower(Protocol):
 
 
 class Ticker:
-    """The thread of one recorder. `start` is cheap to call again; `stop` drains a last time."""
+    """What one recorder needs done on time. `warn` is told once of each follower that fails."""
 
     def __init__(self, recorder: Recorder, warn: Callable[[str], None] | None = None) -> None:
         self.recorder = recorder
         self.warn = warn
-        self.followers: list[tuple[Follower, int]] = []
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._followers: list[tuple[Follower, int]] = []
         self._working = threading.Lock()
 
-    def follow(self, follower: Follower, position: int = 0) -> None:
-        """Hand `follower` everything from `position` on."""
+    def follow(self, follower: Follower) -> None:
+        """Hand `follower` everything, from the oldest event that is still known."""
         with self._working:
-            self.followers.append((follower, position))
+            self._followers.append((follower, 0))
+        _followed.add(self)
+
+    def record(self, path: Path) -> None:
+        """Write a trace file from the first event on."""
+        from asgi_lab.files import FileWriter
+
+        self.follow(FileWriter(path, self.recorder))
 
     def start(self) -> None:
-        """Start the thread, unless it runs already in this process."""
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="asgi-lab ticker", daemon=True)
-        try:
-            self._thread.start()
-        except RuntimeError:  # no threads here (Pyodide, or at exit): drained when read
-            self._thread = None
-            return
-        atexit.register(self.stop)
-
-    def stop(self) -> None:
-        """Tick a last time, close the followers and end the thread."""
-        atexit.unregister(self.stop)
-        self._stopping.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout=5)
-        self._thread = None
-        self.tick()
-        with self._working:
-            for follower, _ in self.followers:
-                follower.close()
-            self.followers.clear()
+        """Tick from now on. Cheap to call at every connection."""
+        if _thread is None or self not in _tickers:
+            _tickers.add(self)
+            _start_thread()
 
     def tick(self) -> None:
         """Drain, compress, and feed the followers."""
@@ -76,25 +66,80 @@ class Ticker:
                 self.recorder.drain()
                 time.sleep(0)  # let the event loop's thread have the interpreter
             self.recorder.compress()
-            self.followers = [
+            self._followers = [
                 (follower, position)
-                for follower, before in self.followers
-                if (position := self._feed(follower, before)) is not None
+                for follower, before in self._followers
+                if (position := self._feed(follower, before)) >= 0
             ]
 
-    def _feed(self, follower: Follower, position: int) -> int | None:
+    def stop(self) -> None:
+        """Tick a last time and close the followers."""
+        self.tick()
+        with self._working:
+            for follower, _ in self._followers:
+                with suppress(OSError):
+                    follower.close()
+            self._followers.clear()
+        _tickers.discard(self)
+        _followed.discard(self)
+
+    def _feed(self, follower: Follower, position: int) -> int:
+        """Hand over what is new; return the next position, or -1 if the follower failed."""
         try:
             while position < self.recorder.total:
-                first, records = self.recorder.read(position, BATCH)
+                first, records = self.recorder.read(position, COLD)
                 follower.write(first, records)
                 position = first + len(records)
                 time.sleep(0)
         except Exception as error:
             if self.warn:
-                self.warn(f"{type(follower).__name__} stopped: {error}")
-            return None
+                self.warn(f"{error}; tracing goes on in memory")
+            with suppress(OSError):
+                follower.close()
+            return -1
         return position
 
-    def _run(self) -> None:
-        while not self._stopping.wait(PERIOD):
-            self.tick()
+
+_tickers: "weakref.WeakSet[Ticker]" = weakref.WeakSet()
+_followed: set[Ticker] = set()  # kept alive until what they follow is written
+_thread: threading.Thread | None = None
+_thread_lock = threading.Lock()
+
+
+def _start_thread() -> None:
+    global _thread
+    with _thread_lock:
+        if _thread is not None:
+            return
+        thread = threading.Thread(target=_run, name="asgi-lab ticker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no threads here (Pyodide, or at exit): drained when read
+            return
+        _thread = thread
+        atexit.register(_stop_all)
+        if "multiprocessing.util" in sys.modules:  # its child processes end without atexit
+            sys.modules["multiprocessing.util"].Finalize(None, _stop_all, exitpriority=100)
+
+
+def _run() -> None:
+    while True:
+        time.sleep(PERIOD)
+        for ticker in list(_tickers):
+            ticker.tick()
+
+
+def _stop_all() -> None:
+    for ticker in [*_tickers, *_followed]:
+        ticker.stop()
+
+
+def _after_fork() -> None:
+    global _thread, _thread_lock
+    _thread, _thread_lock = None, threading.Lock()
+    for ticker in [*_tickers, *_followed]:
+        ticker._working = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

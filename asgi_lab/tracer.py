@@ -11,6 +11,7 @@ one flat tuple to a list and leave all else for later.
 """
 
 import asyncio
+from contextlib import suppress
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +41,14 @@ class Tracer:
         self._entry = tap_layers(app, traced_call) if layers else app
         self._threads_followed = not run
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Call the app with this very scope, and a traced `receive` and `send`."""
         recorder = self.recorder
         door, task = next(recorder.connections) << 8, next(recorder.tasks)
         self._prepare()
         token = current.set((recorder, door, task))
         try:
-            await traced_call(
+            return await traced_call(
                 self._slices if self._run else self._entry,
                 scope,
                 receive,
@@ -56,10 +57,8 @@ class Tracer:
                 facts=freeze_scope(scope),
             )
         finally:
-            try:
+            with suppress(ValueError):  # a server may end this call in another context
                 current.reset(token)
-            except ValueError:
-                pass  # the server ends this call in another context than it began
             recorder.drain(BATCH)
 
     @property
@@ -70,10 +69,12 @@ class Tracer:
         return snapshot(self.recorder)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "app":  # a half-made copy
+            raise AttributeError(name)
         return getattr(self.app, name)
 
-    async def _slices(self, scope: Scope, receive: Receive, send: Send) -> None:
-        coro = self._entry(scope, receive, send)
+    async def _slices(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        coro: Any = self._entry(scope, receive, send)
         if type(coro) is not CoroutineType:
             return await coro
         recorder, door, task = current.get()
@@ -90,7 +91,7 @@ class Tracer:
 
 async def traced_call(
     app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, layer: int, facts: Facts
-) -> None:
+) -> Any:
     """Call `app` as the given layer of the connection that is current here."""
     recorder, door, task = current.get()
     if recorder is None:  # the connection is not traced
@@ -100,9 +101,7 @@ async def traced_call(
     began = now()
     append((began, "scope", door, task, *facts))
     try:
-        await app(
-            scope, traced_receive(receive, recorder, door), traced_send(send, recorder, door)
-        )
+        result = await app(scope, traced_receive(receive, recorder, door), traced_send(send, recorder, door))
     except asyncio.CancelledError:
         append((now(), "cancel", door, task, began))
         raise
@@ -110,6 +109,7 @@ async def traced_call(
         append((now(), "raise", door, task, began, freeze_error(error)))
         raise
     append((now(), "return", door, task, began))
+    return result
 
 
 def traced_receive(receive: Receive, recorder: Recorder, door: int) -> Receive:
@@ -151,11 +151,10 @@ def traced_send(send: Send, recorder: Recorder, door: int) -> Send:
         else:
             append((began, "send", door, task, *freeze_message(message)))
         try:
-            result = await send(message)
+            await send(message)
         except BaseException as error:
             append((now(), "sent", door, task, began, type(error).__name__))
             raise
         append((now(), "sent", door, task, began))
-        return result
 
     return send_traced

@@ -1,0 +1,127 @@
+"""What the traced processes tell the command: records, as they come, over a local socket.
+
+Each process of the server connects once and sends its header, then batches of records. The
+collector numbers them as one trace and appends them to the command's own recorder, from which the
+terminal, the file and the summary read. `multiprocessing.connection` authenticates both sides and
+finds the best local transport.
+"""
+
+import itertools
+import marshal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Any
+
+from asgi_lab.files import header_of
+from asgi_lab.merge import Numbering
+from asgi_lab.recorder import Record, Recorder
+
+
+class Sender:
+    """The traced process's side: a follower (see `asgi_lab.ticker`) that sends what it gets."""
+
+    def __init__(self, address: str, key: bytes, recorder: Recorder) -> None:
+        self._address, self._key = address, key
+        self._recorder = recorder
+        self._connection: Connection | None = None
+
+    def write(self, first: int, records: list[Record]) -> None:
+        """Send records. Waits if the command is slow to read; the app does not."""
+        if self._connection is None:
+            self._connection = Client(self._address, authkey=self._key)
+            self._send("header", header_of(self._recorder))
+        self._send("records", first, records, self._recorder.cost)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _send(self, *message: Any) -> None:
+        assert self._connection is not None
+        self._connection.send_bytes(marshal.dumps(message))
+
+
+def report(address: str, key: bytes, kind: str, text: str) -> None:
+    """Tell the command why this process cannot serve, before it exits."""
+    with Client(address, authkey=key) as connection:
+        connection.send_bytes(marshal.dumps((kind, text)))
+
+
+class Collector:
+    """The command's side. `on_report(kind, text)` is called when a process cannot serve."""
+
+    def __init__(self, recorder: Recorder, key: bytes, on_report: Callable[[str, str], None]) -> None:
+        self.recorder = recorder
+        self.header: dict[str, Any] = {}
+        self.processes = 0
+        self.lost = 0
+        """Records that a process dropped before they could be sent."""
+        self._costs: dict[int, int] = {}
+        self._on_report = on_report
+        self._listener = Listener(authkey=key)
+        self._numbers = (itertools.count(1), itertools.count(1))
+        self._readers: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        threading.Thread(target=self._accept, name="asgi-lab collector", daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """Where the processes connect to."""
+        return str(self._listener.address)
+
+    @property
+    def cost(self) -> int:
+        """Nanoseconds that the processes spent draining their rings."""
+        return sum(self._costs.values())
+
+    def finish(self, timeout: float) -> None:
+        """Take in what is still under way, once the processes have ended; seconds at most."""
+        for reader in self._readers:
+            reader.join(timeout)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except (OSError, EOFError):
+                return
+            except Exception:  # a stranger, or a process that died while it connected
+                continue
+            reader = threading.Thread(target=self._read, args=(connection,), daemon=True)
+            self._readers.append(reader)
+            reader.start()
+
+    def _read(self, connection: Connection) -> None:
+        numbering, pid, expected = Numbering(*self._numbers), 0, 0
+        try:
+            while True:
+                kind, *rest = marshal.loads(connection.recv_bytes())
+                if kind == "header":
+                    pid = rest[0]["pid"]
+                    self._begin(rest[0])
+                elif kind == "records":
+                    first, records, cost = rest
+                    self._costs[pid] = cost
+                    self.lost += first - expected
+                    expected = first + len(records)
+                    self._append([numbering.record(record, pid) for record in records])
+                else:
+                    self._on_report(kind, rest[0])
+        except (EOFError, OSError):
+            connection.close()
+
+    def _begin(self, header: dict[str, Any]) -> None:
+        with self._lock:
+            self.processes += 1
+            self.header = self.header or header
+
+    def _append(self, records: list[Record]) -> None:
+        with self._lock:
+            if not self.recorder.total and records:
+                self.recorder.begin_at(records[0][0])
+            for record in records:
+                self.recorder.append(record)
+            self.recorder.drain(1)

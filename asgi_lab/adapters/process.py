@@ -1,0 +1,85 @@
+"""The server as a child process: started, listened to, and stopped politely, then firmly."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+PATIENCE = 10.0
+"""Seconds that a server may take to finish its open requests."""
+
+
+class PortError(Exception):
+    """The address cannot be listened on; the message is for the user."""
+
+
+def free_port(host: str, port: int) -> int:
+    """Return `port`, or a free one for 0, having seen that it can be bound. Raises `PortError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            return int(probe.getsockname()[1])
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            hint = "; choose another with --port, or --port 0 for a free one"
+            raise PortError(f"cannot listen on {host}:{port}: {reason}{hint}") from None
+
+
+class ServerProcess:
+    """A server running as a child process; `on_line` gets each line it or the app prints."""
+
+    def __init__(
+        self, argv: list[str], environ: Mapping[str, str], on_line: Callable[[str], None]
+    ) -> None:
+        self._on_line = on_line
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "asgi_lab.adapters.launch", *argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environ},
+            process_group=0,  # Ctrl-C reaches the command alone, which stops the server once
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, or None while it runs."""
+        return self._process.poll()
+
+    def stop(self, patience: float = PATIENCE) -> None:
+        """Ask it to finish, then to hurry, then kill it and its workers; `patience` in seconds.
+
+        A KeyboardInterrupt meanwhile skips to the next step.
+        """
+        for number, wait in (
+            (signal.SIGTERM, patience),
+            (signal.SIGINT, 2.0),
+            (signal.SIGKILL, 2.0),
+        ):
+            if self.exit_code is not None:
+                break
+            with suppress(subprocess.TimeoutExpired, KeyboardInterrupt, ProcessLookupError):
+                if number == signal.SIGKILL:
+                    os.killpg(self._process.pid, number)
+                else:
+                    self._process.send_signal(number)
+                self._process.wait(wait)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # workers left behind
+        self._reader.join(2.0)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))

@@ -1,0 +1,54 @@
+"""HTTP requests through one httpx client, each as if it were alone."""
+
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+
+from asgi_lab.client.request import Request
+from asgi_lab.client.result import Progress
+
+# Shorter than any common server's patience (Gunicorn 2 s, Uvicorn 5 s): a connection that the
+# server is just closing must not be chosen for the next request.
+KEEP_ALIVE = 1.0
+
+
+def open_client(concurrency: int) -> httpx.AsyncClient:
+    """Make a client that keeps `concurrency` connections alive and carries nothing else over.
+
+    No proxies or passwords from the environment, no redirects followed, no cookies kept: what the
+    server sees is what was written. Time limits are the caller's.
+    """
+    client = httpx.AsyncClient(
+        trust_env=False,
+        follow_redirects=False,
+        verify=False,  # there is no https here, and loading certificates takes long
+        timeout=None,
+        limits=httpx.Limits(
+            max_connections=None,  # the caller starts no more than `concurrency`
+            max_keepalive_connections=concurrency,
+            keepalive_expiry=KEEP_ALIVE,
+        ),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"user-agent": "asgi-lab"},
+    )
+    del client.headers[
+        "accept-encoding"
+    ]  # nobody here unpacks: let bodies come as the app made them
+    return client
+
+
+async def exchange(
+    client: httpx.AsyncClient, base_url: str, request: Request, progress: Progress
+) -> None:
+    """Send one request and read the whole answer, counting. Raises what httpx raises."""
+    headers = [(name.encode(), value.encode()) for name, value in request.headers]
+    async with client.stream(
+        request.method,
+        base_url + request.path,
+        headers=headers,
+        content=request.body or None,
+        extensions={"target": request.path.encode("ascii")},  # keeps "/a/../b" as written
+    ) as response:
+        progress.head(response.status_code)
+        async for chunk in response.aiter_raw():
+            progress.received += len(chunk)

@@ -1,0 +1,207 @@
+"""The same for WSGI: environ, `start_response`, each chunk, `close` (PEP 3333).
+
+A WSGI app holds its thread from the call to the last chunk. A slice (`run`, `ran`) is the app
+working: its call, and each `next()` on what it returned. Between two slices the server has the
+chunk: `send` when the app yields it, `sent` when the server comes back for more, which is the
+server writing to a client that may be slow.
+
+What the server can observe of the response stays as it was: its length if it has one, its `close`,
+and a `wsgi.file_wrapper` is passed through whole, because servers recognise it by its type.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from asgi_lab.atoms import MAX_ITEMS, PREVIEW, Atom, Facts, atom, cut, freeze_error, freeze_headers
+from asgi_lab.recorder import BATCH, Recorder
+from asgi_lab.running import current
+from asgi_lab.ticker import Ticker
+from asgi_lab.types import Environ, StartResponse, WSGIApp
+
+if TYPE_CHECKING:
+    from asgi_lab.events import Trace
+
+ENVIRON_KEYS = {
+    "REQUEST_METHOD": "method",
+    "PATH_INFO": "path",
+    "SCRIPT_NAME": "root_path",
+    "QUERY_STRING": "query_string",
+    "SERVER_PROTOCOL": "http_version",
+    "wsgi.url_scheme": "scheme",
+    "wsgi.multithread": "multithread",
+    "wsgi.multiprocess": "multiprocess",
+}
+
+
+class WSGITracer:
+    """A WSGI app that calls another and records what passes; see `asgi_lab.trace`."""
+
+    def __init__(self, app: WSGIApp, recorder: Recorder) -> None:
+        self.app = app
+        self.recorder = recorder
+        self.ticker = Ticker(recorder)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Call the app with this very environ and a traced `start_response`."""
+        self.ticker.start()
+        request = Request(self.recorder, environ)
+        body = request.run(self.app, environ, request.traced_start_response(start_response))
+        wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
+            request.end("return")
+            return body
+        return (SizedResponse if hasattr(body, "__len__") else Response)(body, request)
+
+    @property
+    def trace(self) -> "Trace":
+        """What has been recorded so far."""
+        from asgi_lab.files import snapshot
+
+        return snapshot(self.recorder)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "app":  # a half-made copy
+            raise AttributeError(name)
+        return getattr(self.app, name)
+
+
+class Request:
+    """One call of a WSGI app, as it is recorded."""
+
+    def __init__(self, recorder: Recorder, environ: Environ) -> None:
+        self.recorder = recorder
+        self.door, self.task = next(recorder.connections) << 8, next(recorder.tasks)
+        self._began = self.note("scope", *freeze_environ(environ))
+        self._ended = False
+
+    def note(self, kind: str, *facts: Any) -> int:
+        """Append a record and return its time, in nanoseconds."""
+        now = self.recorder.clock()
+        self.recorder.append((now, kind, self.door, self.task, *facts))
+        return now
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a part of the app: one slice of its thread."""
+        place = current.set((self.recorder, self.door, self.task))
+        began = self.note("run")
+        try:
+            return function(*args)
+        except BaseException as error:
+            if not isinstance(error, StopIteration):
+                self.end("raise", freeze_error(error))
+            raise
+        finally:
+            self.note("ran", began)
+            current.reset(place)
+
+    def traced_start_response(self, start_response: StartResponse) -> StartResponse:
+        """Return a `start_response` that notes status and headers, and traces `write`."""
+
+        def started(status: Any, headers: Any, *exc_info: Any) -> Any:
+            line = (("status", status_code(status)), ("headers", freeze_headers(headers)))
+            began = self.note("send", "wsgi.start_response", line)
+            write = start_response(status, headers, *exc_info)
+            self.note("sent", began)
+            return self._traced_write(write)
+
+        return started
+
+    def chunk(self, data: Any) -> int:
+        """Note that the app yielded a chunk; return when."""
+        if isinstance(data, (bytes, bytearray)):
+            return self.note("send", "wsgi.chunk", "body", bytes(data[:PREVIEW]), len(data), False)
+        return self.note("send", "wsgi.chunk", (("body", atom(data)),))
+
+    def end(self, kind: str, *facts: Any) -> None:
+        """Note how the request ended, once."""
+        if not self._ended:
+            self._ended = True
+            self.note(kind, self._began, *facts)
+            self.recorder.drain(BATCH)
+
+    def _traced_write(self, write: Any) -> Any:
+        def written(data: bytes) -> Any:
+            began = self.chunk(data)
+            result = write(data)
+            self.note("sent", began)
+            return result
+
+        return written
+
+
+class Response:
+    """What the app returned, handed to the server chunk by chunk."""
+
+    def __init__(self, body: Iterable[bytes], request: Request) -> None:
+        self._body = body
+        self._request = request
+        self._chunks: Iterator[bytes] | None = None
+        self._sending = 0
+
+    def __iter__(self) -> "Response":
+        return self
+
+    def __next__(self) -> bytes:
+        self._sent()
+        if self._chunks is None:
+            self._chunks = self._request.run(iter, self._body)
+        chunk: bytes = self._request.run(next, self._chunks)
+        self._sending = self._request.chunk(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the app's iterable, if it can be closed: the server calls this at the end."""
+        self._sent()
+        close = getattr(self._body, "close", None)
+        if close is not None:
+            self._request.run(close)
+        self._request.note("close")
+        self._request.end("return")
+
+    def _sent(self) -> None:
+        if self._sending:
+            self._request.note("sent", self._sending)
+            self._sending = 0
+
+
+class SizedResponse(Response):
+    """A response with a length: a server sends a `Content-Length` for a list of one chunk."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
+def freeze_environ(environ: Any) -> Facts:
+    """Return the facts of an environ: what a scope would say, from PEP 3333's names."""
+    try:
+        pairs: list[tuple[str, Atom]] = [
+            (key, atom(environ[name])) for name, key in ENVIRON_KEYS.items() if name in environ
+        ]
+        headers = [
+            (name[5:].replace("_", "-").lower(), cut(value))
+            for name, value in environ.items()
+            if name.startswith("HTTP_") and isinstance(value, str)
+        ]
+        for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if value := environ.get(name):
+                headers.append((name.replace("_", "-").lower(), cut(value)))
+        client = (environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"))
+        pairs.append(("client", atom(client)))
+        pairs.append(("thread", threading.get_ident()))
+        pairs.append(("headers", tuple(headers[:MAX_ITEMS])))
+        return ("wsgi", tuple(pairs))
+    except Exception as error:
+        return ("wsgi", (("unreadable", type(error).__name__),))
+
+
+def status_code(status: Any) -> Atom:
+    """Return the number in a status line such as `200 OK`; a broken one is kept as it is.
+
+    >>> status_code("404 Not Found")
+    404
+    """
+    try:
+        return int(status[:3])
+    except (TypeError, ValueError):
+        return atom(status)
