@@ -15,7 +15,6 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from asgi_lab.events import Event
@@ -115,9 +114,10 @@ def compile_filter(expression: str) -> Filter:
 
 def _terms(expression: str) -> list[str]:
     lexer = shlex.shlex(expression, posix=True)
-    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    lexer.whitespace_split = True
+    lexer.commenters = lexer.escape = ""
     try:
-        return list(lexer)
+        return [str(term) for term in lexer]
     except ValueError:
         raise ValueError(f"filter: a quote is opened and not closed in {expression!r}") from None
 
@@ -160,7 +160,7 @@ def _like(op: str, pattern: str) -> Test:
     globbed = ".*".join(map(re.escape, pattern.split("*")))
     if re.fullmatch(r"[1-5]xx", pattern):
         globbed = pattern[0] + r"\d\d"
-    found = partial(re.fullmatch, globbed, flags=re.DOTALL)
+    found = re.compile(globbed, re.DOTALL).fullmatch
     if op == "!=":
         return lambda actual: not any(found(str(one)) for one in _each(actual))
     return lambda actual: any(found(str(one)) for one in _each(actual) if one is not None)

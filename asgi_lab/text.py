@@ -28,7 +28,9 @@ def duration(ns: int | float) -> str:
     if ns >= 120e9:
         minutes, seconds = divmod(round(ns / 1e9), 60)
         return f"{minutes} min {seconds} s"
-    for unit, size in (("ns", 1), ("µs", 1e3), ("ms", 1e6)):
+    if ns < 1000:
+        return f"{ns:.0f} ns"
+    for unit, size in (("µs", 1e3), ("ms", 1e6)):
         if float(digits := _three(ns / size)) < 1000:
             return f"{digits} {unit}"
     return f"{_three(ns / 1e9)} s"
@@ -45,12 +47,8 @@ def size(count: int | float) -> str:
 
 
 def _three(value: float) -> str:
-    """Return a number with three significant digits, without needless zeros after whole ones."""
-    for decimals, below in ((2, 9.995), (1, 99.95)):
-        if value < below:
-            text = f"{value:.{decimals}f}"
-            return text.rstrip("0").rstrip(".") if float(text).is_integer() else text
-    return f"{value:.0f}"
+    """Return a number with three significant digits."""
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
 
 
 def count(number: int, noun: str) -> str:
@@ -93,7 +91,7 @@ def payload(data: Data) -> str | None:
         length = data.get("length")
         total = length if isinstance(length, int) else len(raw)
         if not total:
-            return f"{name} empty"
+            return "(empty)"
         if _is_binary(body):
             return f"<{count(total, 'byte')}>"
         cut = total > len(raw) or len(body) > PREVIEW
@@ -169,19 +167,18 @@ def ended(event: Event) -> str:
 
 
 def trace_lines(events: Sequence[Event], *, compact: bool = True) -> Iterator[str]:
-    """Yield a trace as text: milliseconds since its start, connection, arrow and what passed.
+    """Yield a trace as text: milliseconds since it began, connection, arrow and what passed.
 
     Inner layers stand further right. The `compact` form says what ended within `QUICK` on the
     line of its begin; the other has every event on a line of its own.
     """
     ends, folded = quick_ends(events) if compact else ({}, set())
-    origin = events[0].t if events else 0
     width = len(str(max((event.conn for event in events), default=0)))
     for index, event in enumerate(events):
         if index in folded:
             continue
         end = ends.get((event.conn, event.layer, event.kind, event.task, event.t))
-        offset = f"{(event.t - origin) / 1e6:>11,.3f} ms"
+        offset = f"{event.t / 1e6:>11,.3f} ms"
         yield f"{offset}  #{event.conn:<{width}}  {'  ' * event.layer}{line(event, end)}"
 
 
