@@ -87,8 +87,7 @@ class _Conversation:
             case AcceptConnection():
                 progress.head(101)
                 for message in progress.request.messages:
-                    kind = TextMessage if isinstance(message, str) else BytesMessage
-                    self._send(kind(message))
+                    self._send(_frame(message))
                 self._heard()
             case TextMessage(data=text):
                 progress.fragment(text, last=event.message_finished)
@@ -99,13 +98,20 @@ class _Conversation:
             case Ping() if self._wire.state is ConnectionState.OPEN:
                 self._send(event.response())
             case CloseConnection():
-                progress.close_code = int(event.code)
-                if self._wire.state is ConnectionState.REMOTE_CLOSING:
-                    self._send(event.response())
+                self._closed_by(event)
             case RejectConnection():
                 progress.head(event.status_code)
             case RejectData():
                 progress.received += len(event.data)
+
+    def _closed_by(self, event: CloseConnection) -> None:
+        """Agree to the server's close; or, where wsproto itself objects to a frame, say so."""
+        state = self._wire.state
+        if state in (ConnectionState.REMOTE_CLOSING, ConnectionState.OPEN):
+            self._send(event.response())
+        if state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):  # no close has come
+            raise ConnectionError(f"server broke the WebSocket protocol: {event.reason}")
+        self._progress.close_code = int(event.code)
 
     def _heard(self) -> None:
         self._last_message = asyncio.get_running_loop().time()
@@ -117,6 +123,10 @@ class _Conversation:
         if self._wire.state is not ConnectionState.REJECTING:
             self._progress.close_code = 1006
             raise ConnectionError("server closed the connection without a close frame")
+
+
+def _frame(message: str | bytes) -> Event:
+    return TextMessage(message) if isinstance(message, str) else BytesMessage(message)
 
 
 def _handshake(base: SplitResult, request: Request) -> Handshake:
