@@ -148,7 +148,7 @@ def _test(term: str, kind: str, op: str, value: str) -> Test:
 def _compare(op: str, wanted: int) -> Test:
     if op == "!=":
         return lambda actual: actual != wanted
-    order = ORDERS.get(op, operator.eq)
+    order: Callable[[Any, Any], bool] = ORDERS.get(op, operator.eq)
 
     def test(actual: Any) -> bool:
         return any(isinstance(one, int) and order(one, wanted) for one in _each(actual))

@@ -1,0 +1,124 @@
+"""The layers of one connection: when each was entered and left, and what passed through it."""
+
+from dataclasses import dataclass, field
+
+from rich.console import Group
+from rich.text import Text
+
+from asgi_lab.events import Event, Trace
+from asgi_lab.measures import Connection, number, payload_size
+from asgi_lab.text import clean, duration, shorten, size
+from asgi_lab.view.bars import axis
+from asgi_lab.view.rows import ERROR, QUIET
+
+OWN, INNER, START = "━", "─", "◄"
+"""In the layer itself; in one further inside; the response's start passes outwards."""
+
+
+@dataclass(slots=True)
+class Layer:
+    """One layer of one connection. Times are nanoseconds of the trace."""
+
+    number: int
+    name: str
+    entered: int
+    left: int | None = None
+    outcome: str = ""
+    started: int | None = None
+    """When the response's start (a WebSocket's accept) left it."""
+    received: int = 0
+    sent: int = 0
+    bytes_out: int = 0
+    parts: list[str] = field(default_factory=list)
+
+
+def layers_of(events: Trace) -> list[Layer]:
+    """Return the layers of one connection, the outermost first."""
+    layers: dict[int, Layer] = {}
+    for event in events:
+        if event.kind == "scope" and event.layer not in layers:
+            name = clean(event.data.get("layer") or "app")
+            layers[event.layer] = Layer(event.layer, name, event.t)
+        layer = layers.get(event.layer)
+        if layer is not None:
+            _note(layer, event)
+    return [layers[index] for index in sorted(layers)]
+
+
+def _note(layer: Layer, event: Event) -> None:
+    data = event.data
+    if event.kind == "received" and "type" in data:
+        layer.received += 1
+    elif event.kind == "send":
+        layer.sent += 1
+        layer.bytes_out += payload_size(data)
+        if layer.started is None and event.type.endswith((".start", ".accept", "start_response")):
+            layer.started = event.t
+            if number(data.get("status")):
+                layer.parts.append(str(data["status"]))
+    elif event.kind in ("return", "raise", "cancel"):
+        layer.left = event.t
+        layer.outcome = event.kind
+        if event.kind == "raise":
+            layer.parts.append(f"raised {clean(data.get('error') or 'an error')}")
+        elif event.kind == "cancel":
+            layer.parts.append("cancelled")
+
+
+def onion(events: Trace, connection: Connection, width: int) -> Group:
+    """Draw one connection's layers as nested bars on one axis of time."""
+    layers = layers_of(events)
+    if not layers:
+        return Group(Text("the call of the app is not in this trace"))
+    begin = min(layer.entered for layer in layers)
+    last = events[-1].t
+    end = max(max(layer.left or last for layer in layers), begin + 1)
+    names = [f"{'  ' * index}{layer.name}" for index, layer in enumerate(layers)]
+    name_width = min(max(map(len, names)), max(width // 3, 16))
+    facts = [_facts(layer) for layer in layers]
+    fact_width = min(max(map(len, facts)), max(width // 4, 12)) if width >= 100 else 0
+    room = max(width - name_width - 22 - (fact_width + 2 if fact_width else 0), 8)
+    head = (
+        f"{'layer':<{name_width}}  {'enters':>8}  {'leaves':>8}  {axis(end - begin, room):<{room}}"
+    )
+    lines = [Text(f"{head}  passed" if fact_width else head.rstrip(), "bold", no_wrap=True)]
+    for index, layer in enumerate(layers):
+        inner = layers[index + 1] if index + 1 < len(layers) else None
+        left = duration(layer.left - begin) if layer.left is not None else "…"
+        line = Text(f"{shorten(names[index], name_width):<{name_width}}  ", no_wrap=True)
+        line.append(f"{duration(layer.entered - begin):>8}  {left:>8}  ")
+        line.append_text(_bar(layer, inner, begin, end, last, room))
+        if fact_width:
+            line.append(f"  {shorten(facts[index], fact_width)}", _style(layer))
+        line.rstrip()
+        lines.append(line)
+        if not fact_width:
+            lines.append(Text(f"{' ' * name_width}  {facts[index]}", _style(layer)))
+    meaning = f"{OWN} in this layer  {INNER} in one further inside  {START} the response starts"
+    return Group(*lines, Text(), Text(meaning))
+
+
+def _style(layer: Layer) -> str:
+    return ERROR if layer.outcome == "raise" else QUIET
+
+
+def _facts(layer: Layer) -> str:
+    data = f", {size(layer.bytes_out)}" if layer.bytes_out else ""
+    passed = f"{layer.received} in, {layer.sent} out{data}"
+    return " · ".join([*layer.parts, passed])
+
+
+def _bar(layer: Layer, inner: Layer | None, begin: int, end: int, last: int, width: int) -> Text:
+    def cell(t: int) -> int:
+        return min(int((t - begin) * width / (end - begin)), width - 1)
+
+    first, final = cell(layer.entered), cell(layer.left or last)
+    row = [" "] * width
+    row[first : final + 1] = OWN * (final + 1 - first)
+    if inner is not None:
+        low, high = cell(inner.entered), cell(inner.left or last)
+        row[low : high + 1] = INNER * (high + 1 - low)
+        row[first] = OWN
+    if layer.started is not None:
+        row[cell(layer.started)] = START
+    return Text("".join(row), "#56b4e9")

@@ -1,0 +1,85 @@
+"""The views of a trace, for a terminal.
+
+console.print(render("timeline", trace, width=console.width))
+"""
+
+from collections.abc import Callable
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from asgi_lab.events import Trace
+from asgi_lab.measures import Connection, Measures
+from asgi_lab.text import trace_lines
+from asgi_lab.view.concurrency import concurrency_chart
+from asgi_lab.view.onion import onion
+from asgi_lab.view.rows import QUIET, method, path
+from asgi_lab.view.sequence import ladder
+from asgi_lab.view.summary import summary
+from asgi_lab.view.timeline import timeline
+
+View = Callable[[Trace, Measures, int, int | None], RenderableType]
+
+
+def render(name: str, trace: Trace, *, width: int, conn: int | None = None) -> RenderableType:
+    """Return one view of a finished trace, `width` cells wide.
+
+    `conn` chooses the connection, for the views of one; without it, `choose` does. Raises
+    `ValueError` if there is no such view or connection.
+    """
+    if name not in VIEWS:
+        raise ValueError(f"unknown view {name!r}: expected one of {', '.join(VIEWS)}")
+    measures = Measures(keep=None)
+    measures.feed(trace.events)
+    if conn is not None and not any(c.conn == conn for c in measures.connections):
+        numbers = [str(c.conn) for c in measures.connections]
+        known = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
+        raise ValueError(f"no connection {conn} in this trace: expected one of {known}")
+    return VIEWS[name](trace, measures, width, conn)
+
+
+def choose(measures: Measures) -> tuple[Connection | None, str]:
+    """Return the connection most worth a look, and why: the last that failed, or the slowest."""
+    every = [c for c in measures.connections if c.type != "lifespan"] or measures.connections
+    failed = [c for c in every if c.failed]
+    if failed:
+        return failed[-1], "the last that failed"
+    if len(every) == 1:
+        return every[0], "the only one"
+    slowest = max(every, key=lambda c: c.total or measures.last - c.started, default=None)
+    return slowest, "the slowest"
+
+
+def _of_one(draw: Callable[[Trace, Connection, int], RenderableType]) -> View:
+    """Return a view of one connection: what was chosen, and the drawing of its events."""
+
+    def view(trace: Trace, measures: Measures, width: int, conn: int | None) -> RenderableType:
+        chosen, why = choose(measures)
+        if conn is not None:
+            chosen = next(c for c in measures.connections if c.conn == conn)
+        if chosen is None:
+            return Text("no requests yet")
+        title = Text(f"#{chosen.conn}  {method(chosen)} {path(chosen)}", "bold")
+        if conn is None:
+            title.append(f"  ({why}; --conn N shows another)", QUIET)
+        own = trace.of(event for event in trace.events if event.conn == chosen.conn)
+        return Group(title, Text(), draw(own, chosen, width))
+
+    return view
+
+
+def _events(trace: Trace, measures: Measures, width: int, conn: int | None) -> RenderableType:
+    if conn is not None:
+        trace = trace.of(event for event in trace.events if event.conn == conn)
+    return Text("\n".join(trace_lines(trace)) or "no events yet", no_wrap=True, overflow="ellipsis")
+
+
+VIEWS: dict[str, View] = {
+    "timeline": lambda trace, measures, width, conn: timeline(measures, width),
+    "events": _events,
+    "sequence": _of_one(ladder),
+    "layers": _of_one(onion),
+    "concurrency": lambda trace, measures, width, conn: concurrency_chart(measures, width),
+    "summary": lambda trace, measures, width, conn: summary(measures, width, trace.dropped),
+}
+"""Every view by name: a function of a trace, its measures, a width and a connection."""
