@@ -128,7 +128,7 @@ def test_a_request_as_a_person_writes_it(text: str, request_: Request) -> None:
         ("", ["METHOD /path", "GET /items", "got ''"]),
         ("GTE /x", ["'GTE /x'", "did you mean GET?"]),
         ("PSOT /x {}", ["did you mean POST?"]),
-        ("teapot /x", ["METHOD /path", "PATCH"]),
+        ("KNIT /x", ["METHOD /path", "PATCH"]),
         ("GET", ["after GET", '"/"', "''"]),
         ("GET x", ["beginning with", "'x'"]),
         ("POST http://a/b", ["beginning with", "'http://a/b'"]),

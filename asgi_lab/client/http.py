@@ -1,10 +1,9 @@
-"""HTTP requests through one httpx client, each as if it were alone."""
+"""HTTP requests through httpx, each as if it were alone."""
 
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
-from asgi_lab.client.request import Request
 from asgi_lab.client.result import Progress
 
 # Shorter than any common server's patience (Gunicorn 2 s, Uvicorn 5 s): a connection that the
@@ -12,8 +11,8 @@ from asgi_lab.client.result import Progress
 KEEP_ALIVE = 1.0
 
 
-def open_client(concurrency: int) -> httpx.AsyncClient:
-    """Make a client that keeps `concurrency` connections alive and carries nothing else over.
+def open_client() -> httpx.AsyncClient:
+    """Make a client that keeps one connection alive and carries nothing else over.
 
     No proxies or passwords from the environment, no redirects followed, no cookies kept: what the
     server sees is what was written. Time limits are the caller's.
@@ -23,11 +22,7 @@ def open_client(concurrency: int) -> httpx.AsyncClient:
         follow_redirects=False,
         verify=False,  # there is no https here, and loading certificates takes long
         timeout=None,
-        limits=httpx.Limits(
-            max_connections=None,  # the caller starts no more than `concurrency`
-            max_keepalive_connections=concurrency,
-            keepalive_expiry=KEEP_ALIVE,
-        ),
+        limits=httpx.Limits(max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         headers={"user-agent": "asgi-lab"},
     )
@@ -37,10 +32,9 @@ def open_client(concurrency: int) -> httpx.AsyncClient:
     return client
 
 
-async def exchange(
-    client: httpx.AsyncClient, base_url: str, request: Request, progress: Progress
-) -> None:
+async def exchange(client: httpx.AsyncClient, base_url: str, progress: Progress) -> None:
     """Send one request and read the whole answer, counting. Raises what httpx raises."""
+    request = progress.request
     headers = [(name.encode(), value.encode()) for name, value in request.headers]
     async with client.stream(
         request.method,

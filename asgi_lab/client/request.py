@@ -99,14 +99,14 @@ def _split(text: str) -> tuple[str, str, str]:
     method = first.upper()
     if method not in METHODS:
         near = get_close_matches(method, METHODS, n=1)
-        guess = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(
-            f"expected METHOD /path, such as {EXAMPLES}; got {text!r}{guess}"
-            f" The methods are {', '.join(METHODS)}."
-        )
+        guess = f"did you mean {near[0]}?" if near else f"the methods are {', '.join(METHODS)}"
+        raise ValueError(f"expected METHOD /path, such as {EXAMPLES}; got {text!r}: {guess}")
     path, *rest = others[0].split(maxsplit=1) if others else [""]
     if not path.startswith("/"):
-        raise ValueError(f'after {method} expected a path beginning with "/", got {path!r}')
+        raise ValueError(
+            f'after {method} expected a path beginning with "/", such as "{method} /items";'
+            f" got {path!r}"
+        )
     return method, _on_the_wire(path), rest[0].rstrip() if rest else ""
 
 

@@ -1,5 +1,6 @@
 """What became of a request, while it happens (`Progress`) and afterwards (`Result`, `Tally`)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -44,6 +45,32 @@ class Tally:
     statuses: Mapping[int | None, int]
     received: int
     seconds: float
+
+
+@dataclass(slots=True)
+class Count:
+    """A tally in the making."""
+
+    started: float = field(default_factory=perf_counter)
+    statuses: Counter[int | None] = field(default_factory=Counter)
+    failed: int = 0
+    received: int = 0
+
+    def add(self, result: Result) -> None:
+        """Count one more."""
+        self.statuses[result.status] += 1
+        self.failed += bool(result.error)
+        self.received += result.received
+
+    def tally(self) -> Tally:
+        """Sum up; the time ends now."""
+        return Tally(
+            done=self.statuses.total(),
+            failed=self.failed,
+            statuses=dict(self.statuses),
+            received=self.received,
+            seconds=perf_counter() - self.started,
+        )
 
 
 @dataclass(slots=True)

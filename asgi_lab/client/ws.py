@@ -29,7 +29,7 @@ from asgi_lab.client.result import Progress
 CHUNK = 65_536  # bytes asked of the socket at once
 
 
-async def converse(base: SplitResult, request: Request, progress: Progress, quiet: float) -> None:
+async def converse(base: SplitResult, progress: Progress, quiet: float) -> None:
     """Hold the whole conversation, noting it in `progress`; the socket is closed in any case.
 
     Raises OSError, a protocol error of h11 or wsproto, or ConnectionError with its own words if the
@@ -37,7 +37,8 @@ async def converse(base: SplitResult, request: Request, progress: Progress, quie
     """
     reader, writer = await asyncio.open_connection(base.hostname, base.port or 80)
     try:
-        await _Conversation(reader, writer, progress).hold(_handshake(base, request), quiet)
+        handshake = _handshake(base, progress.request)
+        await _Conversation(reader, writer, progress).hold(handshake, quiet)
         writer.close()
         await writer.wait_closed()  # flushes our last frame, as the abort below would not
     finally:
