@@ -90,6 +90,7 @@ class Histogram:
 
     def add(self, duration: int) -> None:
         """Count a duration, in nanoseconds."""
+        duration = max(duration, 0)
         shift = max(duration.bit_length() - self.bits, 0)
         bucket = (duration >> shift) << shift
         self.counts[bucket] = self.counts.get(bucket, 0) + 1
@@ -163,6 +164,10 @@ class Connection:
         """Whether an exception left the app, or it answered with a 5xx."""
         return self.outcome == "raised" or (self.status or 0) >= 500
 
+    def until(self, now: int) -> int:
+        """Return when it ended, or `now` while in flight."""
+        return now if self.ended is None else self.ended
+
     def phases_until(self, now: int) -> list[Phase]:
         """Return the phases, the open one ended at `now`."""
         if self.ended is not None or now <= self._since:
@@ -217,6 +222,8 @@ class Connection:
     def end(self, t: int, outcome: str) -> None:
         """End it."""
         self.turn(t, self._what)
+        if not self.phases:
+            self.phases = [(self.started, self._since, self._what)]
         self.ended = t
         self.outcome = outcome
 
@@ -414,12 +421,13 @@ class Measures:
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
     def _ran(self, c: Connection, t: int, data: Data) -> None:
-        took = number(data.get("took"))
+        took = max(number(data.get("took")), 0)
         if c.type == "wsgi":
             return  # its thread was held, the loop was not
         self.held += took
         second, began = t // SECOND, t - took
-        while (second_began := second * SECOND) > began:  # longer than one second, perhaps
+        began = max(began, t - MAX_SECONDS * SECOND)
+        while (second_began := second * SECOND) > began:
             self._tally(self.held_in, second, t - second_began)
             t, second = second_began, second - 1
         self._tally(self.held_in, second, t - began)
@@ -512,8 +520,9 @@ class Measures:
         name, message = str(data.get("error") or "an error"), str(data.get("message") or "")
         c.error = f"{name}: {message}" if message else name
         c.at = str(data.get("at") or "")
+        unsupported = c.type == "lifespan" and not self.lifespan.startup
         self._end(c, t, "raised")
-        if c.type == "lifespan" and not self.lifespan.startup:
+        if unsupported:
             return  # so an app says that it has no lifespan
         key = (name, c.at)
         if key not in self.failures and len(self.failures) >= MAX_ERRORS:
@@ -581,7 +590,7 @@ def concurrency(connections: Iterable[Connection], bins: int, begin: int, end: i
     for c in connections:
         if c.type == "lifespan":
             continue
-        ended = end if c.ended is None else c.ended
+        ended = c.until(end)
         edges += [(c.started, 1), (ended, -1)]
         spread(flying, c.started, ended)
         for since, until, what in c.phases_until(end):

@@ -51,7 +51,8 @@ def cells(phases: Sequence[Phase], begin: int, end: int, width: int) -> list[str
             kept[best] = HOLD
     row = [kept.get(index) or _winner(share) for index, share in enumerate(shares)]
     if not any(row):  # too short for half a cell, and yet it happened
-        index = max(range(width), key=lambda index: sum(shares[index].values()))
+        touched = (index for index in range(width) if shares[index])
+        index = max(touched, key=lambda index: sum(shares[index].values()), default=0)
         row[index] = max(shares[index], key=lambda what: shares[index][what], default="")
     return row
 
@@ -89,7 +90,7 @@ def legend(used: Iterable[str]) -> Text:
 def ticks(span: int, width: int) -> list[tuple[int, int]]:
     """Return `(cell, nanoseconds)` of the ticks of an axis: round steps, room for labels."""
     step = 1
-    for step in (m * 10**e for e in range(13) for m in (1, 2, 5)):
+    for step in (m * 10**e for e in range(20) for m in (1, 2, 5)):
         if step * width >= 11 * span:
             break
     return [(round(t * width / max(span, 1)), t) for t in range(0, span + 1, step)]

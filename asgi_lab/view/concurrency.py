@@ -19,7 +19,7 @@ def concurrency_chart(measures: Measures, width: int) -> Group:
     if not every:
         return Group(Text("no requests yet"))
     begin = min(c.started for c in every)
-    end = max(max(c.ended or measures.last for c in every), begin + 1)
+    end = max(max(c.until(measures.last) for c in every), begin + 1)
     room = max(width - MARGIN, 10)
     bins = concurrency(every, room, begin, end)
     time = Text(" " * MARGIN + axis(end - begin, room), "bold")

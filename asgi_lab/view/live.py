@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live as Screen
@@ -24,11 +25,14 @@ from asgi_lab.view.rows import ERROR, QUIET, layout, method, path, status
 FRAMES = 5
 """Frames a second."""
 
-RECENT = 5000
+RECENT = 20_000
 """Events kept for the lines below the table."""
 
 PLAIN_RATE = 200
 """Plain lines a second; of more requests, a line says how many."""
+
+LAG = 0.25
+"""Seconds without events after which time is known to have gone on without any."""
 
 DETAIL = 10
 """Lines of events below the table, at most."""
@@ -55,6 +59,8 @@ class Live:
         self._screen: Screen | None = None
         self._plain = PlainLines(console)
         self._fed = 0.0
+        self._stopped = False
+        self._told: tuple[int, list[Text]] = (0, [])
 
     def start(self) -> None:
         """Print the title, and begin to draw."""
@@ -68,12 +74,12 @@ class Live:
                 redirect_stdout=False,
                 redirect_stderr=False,
                 vertical_overflow="crop",
-                transient=True,
             )
             self._screen.start(refresh=True)
 
     def stop(self) -> None:
-        """Draw no more, and leave nothing of the live region behind: a summary follows."""
+        """Draw a last time. The table stays; the status line goes, because a summary follows."""
+        self._stopped = True
         if self._screen is not None:
             self._screen.stop()
             self._screen = None
@@ -104,24 +110,26 @@ class Live:
         """Return what is to be seen now."""
         width, height = self.console.width, self.console.height
         with self._lock:
-            since = time.monotonic() - self._fed if self._fed else 0.0
-            now = self.measures.last + (round(since * SECOND) if self.measures.open else 0)
+            idle = max(time.monotonic() - self._fed - LAG, 0.0) if self.measures.open else 0.0
+            now = self.measures.last + (0 if self._stopped else round(idle * SECOND))
             return Group(*self._lines(width, max(height - 1, 4), now))
 
     def _lines(self, width: int, height: int, now: int) -> list[Text]:
-        foot = status_line(self.measures, now, self.dropped, self.cost, width)
+        foot = [] if self._stopped else [Text(), self._status(now, width)]
         subject = latest(self.measures)
         if subject is None:
-            return [Text("waiting for requests", QUIET), foot]
+            return [Text("no requests yet", QUIET), *foot]
         detail = self._detail(subject, width, min(DETAIL, height // 3))
         room = max(height - len(detail) - 4, 1)
         if self.rows is not None:
             room = min(room, self.rows)
-        return [*table(self.measures, room, width, now), *detail, Text(), foot]
+        return [*table(self.measures, room, width, now), *detail, *foot]
 
     def _detail(self, subject: Connection, width: int, most: int) -> list[Text]:
-        own = [e for e in self._recent if e.conn == subject.conn and e.kind not in ("run", "ran")]
-        own = [e for e in own if e.layer == 0]
+        if self._told[0] == subject.conn and subject.ended is not None:
+            return self._told[1]
+        own = [e for e in self._recent if e.conn == subject.conn and not e.layer]
+        own = [e for e in own if e.kind not in ("run", "ran", "task", "done")]
         if most < 4 or not own:
             return []
         shifted = [event._replace(t=event.t - subject.started) for event in own]
@@ -129,9 +137,14 @@ class Live:
         if len(told) > most - 2:
             told = [*told[: (most - 3) // 2], "…", *told[len(told) - (most - 3) // 2 - 1 :]]
         head = f"#{subject.conn}  {method(subject)} {path(subject)}"
-        return [Text(), Text(shorten(head, width), "bold")] + [
-            Text(shorten(line, width), no_wrap=True) for line in told
-        ]
+        lines = [Text(shorten(line, width), no_wrap=True) for line in told]
+        if subject.ended is None:
+            return [Text(), Text(shorten(head, width), "bold"), *lines]
+        self._told = (subject.conn, [Text(), Text(shorten(head, width), "bold"), *lines])
+        return self._told[1]
+
+    def _status(self, now: int, width: int) -> Text:
+        return status_line(self.measures, now, self.dropped, self.cost, width)
 
 
 ENDS = ("return", "raise", "cancel")
@@ -143,15 +156,12 @@ def plain_wanted(console: Console) -> bool:
 
 
 def latest(measures: Measures) -> Connection | None:
-    """Return the connection whose events are shown: the last that failed lately, or the last."""
-    last: Connection | None = None
-    for index, connection in enumerate(reversed(measures.finished.values())):
-        if index >= 20:
-            break
-        if connection.failed:
-            return connection
-        last = last or connection
-    return last or next(reversed(measures.open.values()), None)
+    """Return whose events are shown: of the last 20 that ended the last that failed, or slowest."""
+    ended = list(islice(reversed(measures.finished.values()), 20))
+    ended = [c for c in ended if c.type != "lifespan"] or ended
+    failed = next((c for c in ended if c.failed), None)
+    slowest = max(ended, key=lambda c: c.total or 0, default=None)
+    return failed or slowest or next(reversed(measures.open.values()), None)
 
 
 def table(measures: Measures, rows: int, width: int, now: int) -> list[Text]:
@@ -177,26 +187,29 @@ def table(measures: Measures, rows: int, width: int, now: int) -> list[Text]:
 
 def nice(span: int) -> int:
     """Return the next round duration that holds `span`: 1, 2 or 5 times a power of ten."""
-    return next(m * 10**e for e in range(4, 20) for m in (1, 2, 5) if m * 10**e >= span)
+    return next(n for e in range(4, 30) for m in (1, 2, 5) if (n := m * int(10**e)) >= span)
 
 
 def status_line(measures: Measures, now: int, dropped: int, cost: float | None, width: int) -> Text:
     """Return one line of totals."""
-    parts = [
-        count(measures.requests, "request"),
-        f"{measures.rate(now):,.0f}/s",
-        f"{measures.in_flight} in flight",
-    ]
     failed = sum(failure.count for failure in measures.failures.values())
-    bad = max(failed, measures.statuses["5xx"])
-    parts.append(f"{bad:,} failed")
+    failed = max(failed, measures.statuses["5xx"])
+    parts = [
+        (count(measures.requests, "request"), ""),
+        (f"{measures.rate(now):,.0f}/s", ""),
+        (f"{measures.in_flight} in flight", ""),
+        (f"{failed:,} failed", ERROR if failed else ""),
+    ]
     if measures.hold.took >= SECOND // 10:
-        parts.append(f"loop held up to {duration(measures.hold.took)}")
+        parts.append((f"loop held up to {duration(measures.hold.took)}", ""))
     if dropped:
-        parts.append(f"{count(dropped, 'event')} dropped")
+        parts.append((f"{count(dropped, 'event')} dropped", ERROR))
     if cost is not None:
-        parts.append(f"tracer {100 * cost:.1f} %")
-    return Text(shorten(" · ".join(parts), width), ERROR if bad else "bold", no_wrap=True)
+        parts.append((f"tracer {100 * cost:.1f} %", QUIET))
+    line = Text(" · ").join([Text(text, style) for text, style in parts])
+    line.no_wrap = True
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 class PlainLines:

@@ -31,6 +31,10 @@ class Layer:
     bytes_out: int = 0
     parts: list[str] = field(default_factory=list)
 
+    def until(self, last: int) -> int:
+        """Return when it was left, or `last` if it was not."""
+        return last if self.left is None else self.left
+
 
 def layers_of(events: Trace) -> list[Layer]:
     """Return the layers of one connection, the outermost first."""
@@ -72,7 +76,7 @@ def onion(events: Trace, connection: Connection, width: int) -> Group:
         return Group(Text("the call of the app is not in this trace"))
     begin = min(layer.entered for layer in layers)
     last = events[-1].t
-    end = max(max(layer.left or last for layer in layers), begin + 1)
+    end = max(max(layer.until(last) for layer in layers), begin + 1)
     names = [f"{'  ' * index}{layer.name}" for index, layer in enumerate(layers)]
     name_width = min(max(map(len, names)), max(width // 3, 16))
     facts = [_facts(layer) for layer in layers]
@@ -112,11 +116,11 @@ def _bar(layer: Layer, inner: Layer | None, begin: int, end: int, last: int, wid
     def cell(t: int) -> int:
         return min(int((t - begin) * width / (end - begin)), width - 1)
 
-    first, final = cell(layer.entered), cell(layer.left or last)
+    first, final = cell(layer.entered), cell(layer.until(last))
     row = [" "] * width
     row[first : final + 1] = OWN * (final + 1 - first)
     if inner is not None:
-        low, high = cell(inner.entered), cell(inner.left or last)
+        low, high = cell(inner.entered), cell(inner.until(last))
         row[low : high + 1] = INNER * (high + 1 - low)
         row[first] = OWN
     if layer.started is not None:

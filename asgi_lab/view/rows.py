@@ -79,7 +79,7 @@ COLUMNS = (
     Column("out", 7, lambda c: size(c.bytes_out) if c.bytes_out else "", right=True),
 )
 
-OPTIONAL = (("in", 100), ("out", 100), ("first", 96), ("#", 50), ("method", 40))
+OPTIONAL = (("in", 120), ("out", 120), ("first", 96), ("#", 50), ("method", 40))
 """Columns that are left out on a screen narrower than so many cells."""
 
 

@@ -29,7 +29,7 @@ def table(shown: Sequence[Connection], last: int, width: int) -> list[Text]:
     if not shown:
         return [Text("no requests yet")]
     begin = min(c.started for c in shown)
-    end = max(max(c.ended or last for c in shown), begin + 1)
+    end = max(max(c.until(last) for c in shown), begin + 1)
     plan = layout(width, max(len(path(c)) for c in shown))
     used = {what for c in shown for _, _, what in c.phases_until(last)}
     return [
