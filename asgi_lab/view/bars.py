@@ -12,12 +12,12 @@ from asgi_lab.measures import APP, AWAIT, CLIENT, HOLD, PHASES, QUEUED, SENDING,
 from asgi_lab.text import duration
 
 GLYPHS = {
-    HOLD: ("█", "#e69f00", "holds the loop"),
+    HOLD: ("█", "#e69f00", "holds loop"),
     AWAIT: ("─", "bright_black", "awaits"),
-    CLIENT: ("░", "#999999", "waits for client"),
-    SENDING: ("═", "#cc79a7", "waits to send"),
-    THREAD: ("▄", "#56b4e9", "worker thread"),
-    QUEUED: ("▁", "#56b4e9", "queued for one"),
+    CLIENT: ("░", "#999999", "awaits client"),
+    SENDING: ("═", "#cc79a7", "awaits send"),
+    THREAD: ("▄", "#56b4e9", "in thread"),
+    QUEUED: ("▁", "#56b4e9", "queued"),
     APP: ("━", "#999999", "in the app"),
 }
 """Of each phase: its glyph, its style (an orange, a blue, greys), and what the legend says."""

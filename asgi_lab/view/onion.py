@@ -77,27 +77,25 @@ def onion(events: Trace, connection: Connection, width: int) -> Group:
     begin = min(layer.entered for layer in layers)
     last = events[-1].t
     end = max(max(layer.until(last) for layer in layers), begin + 1)
-    names = [f"{'  ' * index}{layer.name}" for index, layer in enumerate(layers)]
-    name_width = min(max(map(len, names)), max(width // 3, 16))
-    facts = [_facts(layer) for layer in layers]
-    fact_width = min(max(map(len, facts)), max(width // 4, 12)) if width >= 100 else 0
-    room = max(width - name_width - 22 - (fact_width + 2 if fact_width else 0), 8)
+    wide = width >= 100
+    names = [f"{'  ' * index if wide else ' ' * index}{layer.name}"
+             for index, layer in enumerate(layers)]  # fmt: skip
+    name_width = max(min(max(map(len, names)), width // 3), 5)
+    facts = [_facts(layer, wide) for layer in layers]
+    fact_width = min(max(map(len, facts)), max(width // 4, 12))
+    room = max(width - name_width - fact_width - 24, 8)
     head = (
         f"{'layer':<{name_width}}  {'enters':>8}  {'leaves':>8}  {axis(end - begin, room):<{room}}"
     )
-    lines = [Text(f"{head}  passed" if fact_width else head.rstrip(), "bold", no_wrap=True)]
+    lines = [Text(f"{head}  passed", "bold", no_wrap=True)]
     for index, layer in enumerate(layers):
         inner = layers[index + 1] if index + 1 < len(layers) else None
         left = duration(layer.left - begin) if layer.left is not None else "…"
         line = Text(f"{shorten(names[index], name_width):<{name_width}}  ", no_wrap=True)
         line.append(f"{duration(layer.entered - begin):>8}  {left:>8}  ")
         line.append_text(_bar(layer, inner, begin, end, last, room))
-        if fact_width:
-            line.append(f"  {shorten(facts[index], fact_width)}", _style(layer))
-        line.rstrip()
+        line.append(f"  {shorten(facts[index], fact_width)}", _style(layer))
         lines.append(line)
-        if not fact_width:
-            lines.append(Text(f"{' ' * name_width}  {facts[index]}", _style(layer)))
     meaning = f"{OWN} in this layer  {INNER} in one further inside  {START} the response starts"
     return Group(*lines, Text(), Text(meaning))
 
@@ -106,10 +104,9 @@ def _style(layer: Layer) -> str:
     return ERROR if layer.outcome == "raise" else QUIET
 
 
-def _facts(layer: Layer) -> str:
-    data = f", {size(layer.bytes_out)}" if layer.bytes_out else ""
-    passed = f"{layer.received} in, {layer.sent} out{data}"
-    return " · ".join([*layer.parts, passed])
+def _facts(layer: Layer, wide: bool) -> str:
+    data = f", {size(layer.bytes_out)}" if layer.bytes_out and wide else ""
+    return " · ".join([*layer.parts, f"{layer.received} in, {layer.sent} out{data}"])
 
 
 def _bar(layer: Layer, inner: Layer | None, begin: int, end: int, last: int, width: int) -> Text:

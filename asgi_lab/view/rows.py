@@ -70,7 +70,7 @@ class Column:
 
 COLUMNS = (
     Column("#", 5, lambda c: str(c.conn), right=True),
-    Column("method", 8, lambda c: shorten(method(c), 8)),
+    Column("method", 7, lambda c: shorten(method(c), 7)),
     Column("path", 0, path),
     Column("status", 7, status),
     Column("first", 8, _first, right=True),

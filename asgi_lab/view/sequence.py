@@ -51,24 +51,29 @@ CROSSING = ("scope", "received", "send")
 def steps_of(events: Trace, depth: int) -> list[Step]:
     """Return the rungs for the layers down to `depth`; what passes unchanged is one arrow."""
     steps: list[Step] = []
+    sent: dict[str, Event] = {}
     for event in events:
-        if event.layer > depth:
-            continue
-        step = _step(event)
+        step = _step(event) if event.layer <= depth else None
         if step is None:
             continue
+        change = ""
+        if event.kind == "send":
+            inner, sent[event.type] = sent.get(event.type), event
+            if inner is not None and inner.layer > event.layer:
+                change = _change(inner.data, event.data)
         before = steps[-1] if steps else None
-        if before is not None and _goes_on(before, step):
-            change = _change(before.event.data, event.data) if event.kind == "send" else ""
-            if not change:
-                before.target = step.target
-                if event.kind in ("return", "raise", "cancel"):
-                    before.label = step.label
-                before.event = event if event.kind != "scope" else before.event
-                continue
-            step.label += change
+        if before is not None and not change and _goes_on(before, step):
+            before.target, before.label = step.target, _label(before, step)
+            before.event = before.event if event.kind == "scope" else event
+            continue
+        step.label += change
         steps.append(step)
     return steps
+
+
+def _label(before: Step, step: Step) -> str:
+    """Return what one arrow of two says: of a call its outermost beginning and end."""
+    return step.label if step.event.kind in ("return", "raise", "cancel") else before.label
 
 
 def _step(event: Event) -> Step | None:

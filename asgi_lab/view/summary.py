@@ -1,6 +1,7 @@
 """The summary: what happened, in plain words and at most 24 lines."""
 
 import os
+import textwrap
 from collections.abc import Iterator
 
 from rich.console import Group
@@ -44,21 +45,27 @@ def _headline(m: Measures) -> Text:
 
 
 def _line(label: str, text: str, width: int) -> Text:
+    """Return a labelled fact, on as many lines as it needs."""
     head = f"  {label:<{LABEL}}"
-    return Text(head, no_wrap=True).append(shorten(text, max(width - len(head), 10)))
+    room = max(width - len(head), 20)
+    return Text(head + f"\n{' ' * len(head)}".join(textwrap.wrap(text, room)))
 
 
 def _facts(m: Measures) -> Iterator[tuple[str, str]]:
     if m.statuses:
-        counts = [f"{name} × {n:,}" for name, n in sorted(m.statuses.items())]
+        counts = [
+            f"{name.replace('none', 'no status')} × {n:,}" for name, n in sorted(m.statuses.items())
+        ]
         ends = [
             f"{m.outcomes[name]:,} {name}" for name in ("raised", "cancelled") if m.outcomes[name]
         ]
         yield "status", "  ".join(counts) + (f"  ({', '.join(ends)})" if ends else "")
     if m.latency.count:
-        halves = [("half under", 0.5), ("95 %", 0.95), ("99 %", 0.99)]
-        text = ", ".join(f"{name} {duration(m.latency.quantile(q))}" for name, q in halves)
-        yield "latency", f"{text}, longest {duration(m.latency.longest)}"
+        text = ", ".join(
+            f"{name} {duration(m.latency.quantile(q))}"
+            for name, q in (("median", 0.5), ("p95", 0.95), ("p99", 0.99), ("longest", 1))
+        )
+        yield "latency", text
     if m.in_flight:
         yield "in flight", f"{count(m.in_flight, 'connection')} still open"
     if m.hold.took:
@@ -77,10 +84,10 @@ def _facts(m: Measures) -> Iterator[tuple[str, str]]:
 
 def _threads(m: Measures) -> str:
     threads = m.threads
-    text = f"{count(threads.calls, 'call')}, {threads.most_busy} at once at most"
+    text = f"{count(threads.calls, 'call')}, at most {threads.most_busy} at once"
     if threads.longest_queue:
         wait = duration(threads.longest_queue)
-        text += f"; longest wait for a free thread {wait} (#{threads.longest_queue_conn})"
+        text += f"; waited up to {wait} for a thread (#{threads.longest_queue_conn})"
     return text
 
 

@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from asgi_lab.events import Trace
-from asgi_lab.measures import Connection, Measures
+from asgi_lab.measures import HOLD, THREAD, Connection, Measures
 from asgi_lab.text import trace_lines
+from asgi_lab.view.bars import GLYPHS
 from asgi_lab.view.concurrency import concurrency_chart
 from asgi_lab.view.onion import onion
-from asgi_lab.view.rows import QUIET, method, path
+from asgi_lab.view.rows import ERROR, QUIET, method, path
 from asgi_lab.view.sequence import ladder
 from asgi_lab.view.summary import summary
 from asgi_lab.view.timeline import timeline
@@ -71,7 +72,25 @@ def _of_one(draw: Callable[[Trace, Connection, int], RenderableType]) -> View:
 def _events(trace: Trace, measures: Measures, width: int, conn: int | None) -> RenderableType:
     if conn is not None:
         trace = trace.of(event for event in trace.events if event.conn == conn)
-    return Text("\n".join(trace_lines(trace)) or "no events yet", no_wrap=True, overflow="ellipsis")
+    if not trace.events:
+        return Text("no events yet")
+    text = Text(no_wrap=True, overflow="ignore")  # whole lines: the terminal folds them, grep not
+    for line in trace_lines(trace):
+        head, body = line[:PREFIX], line[PREFIX:]
+        text.append(head, QUIET).append(body + "\n", MARKS.get(_mark(body), ""))
+    text.rstrip()
+    return text
+
+
+def _mark(body: str) -> str:
+    return body.partition("  ")[2].lstrip()[:1]
+
+
+PREFIX = 14
+"""Cells of the offset at the beginning of a line of events."""
+
+MARKS = {"×": ERROR, "█": GLYPHS[HOLD][1], "▄": GLYPHS[THREAD][1], "+": QUIET}
+"""Styles of lines of events, by the sign of what they tell."""
 
 
 VIEWS: dict[str, View] = {
