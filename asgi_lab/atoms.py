@@ -6,10 +6,15 @@ as *atoms* - exact `int`, `float`, `bool`, `str`, `bytes`, `None` and tuples or 
 because a reference to the live message would keep the body alive, and would be walked by the
 garbage collector on every pass.
 
-A message becomes its `Facts`, in one of two shapes:
+What is kept are the *facts*, in one of four shapes, told apart by their length:
 
-    (type, field, preview, length, more)     a body or a WebSocket frame: the common case
-    (type, pairs)                            anything else: ((key, atom), ...)
+    (type, pairs)                            any message: ((key, atom), ...)
+    (type, status, headers)                  the start of a response
+    (type, field, preview, length, more)     a body or a WebSocket message
+    (type, setting, *request)                a scope: see `SETTING` and `REQUEST`
+
+The last three are the common ones, and are unpacked without a look at other keys. A *setting* is
+what all scopes of a server share: it is kept once.
 
 Nothing here raises: a broken message is described, not rejected.
 """
@@ -29,34 +34,31 @@ PREVIEW = 256
 MAX_ITEMS = 128
 MAX_DEPTH = 6
 
-SCOPE_KEYS = (
-    "http_version",
-    "method",
-    "scheme",
-    "path",
-    "raw_path",
-    "root_path",
-    "query_string",
-    "client",
-    "server",
-    "subprotocols",
-    "asgi",
-)
+SETTING = ("http_version", "scheme", "root_path", "server", "spec_version", "extensions",
+           "subprotocols")  # fmt: skip
+"""What a setting holds, in order; the last two only if the scope has them."""
+
+REQUEST = ("method", "path", "raw_path", "query_string", "headers", "client", "pid")
+"""What follows the setting in the facts of a scope; `pid` is added where processes are merged."""
 
 PAYLOAD_FIELDS = {
     "http.request": ("body",),
     "http.response.body": ("body",),
-    "websocket.receive": ("bytes", "text"),
-    "websocket.send": ("bytes", "text"),
+    "websocket.receive": ("text", "bytes"),
+    "websocket.send": ("text", "bytes"),
 }
 
 
-def freeze_message(message: object) -> Facts:
+def freeze_message(message: Any) -> Facts:
     """Return the facts of any message, however broken."""
     try:
-        if not isinstance(message, Mapping):
+        if type(message) is not dict and not isinstance(message, Mapping):
             return (None, (("value", _name(message)),))
         kind = message.get("type")
+        if kind == "http.response.start" and len(message) == 3:
+            status, headers = message.get("status"), message.get("headers")
+            if type(status) is int and type(headers) in (list, tuple):
+                return (kind, status, freeze_headers(headers))
         for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
             payload = message.get(field)
             if isinstance(payload, (bytes, bytearray, memoryview, str)):
@@ -77,29 +79,66 @@ def _payload(kind: Any, field: str, payload: Any, more: object) -> Facts:
 
 
 def freeze_scope(scope: Any) -> Facts:
-    """Return the facts of a scope: its protocol type and what a reader of a trace asks for.
+    """Return the facts of a scope.
 
-    `state` and values that middleware add (`app`, `user`, `session`) are named, never kept.
+    Of extensions the names are kept; of `state` and of what middleware add (`app`, `user`,
+    `session`), nothing.
     """
     try:
         get = scope.get
-        pairs = [(key, atom(value)) for key in SCOPE_KEYS if (value := get(key)) is not None]
-        pairs.append(("headers", freeze_headers(get("headers", ()))))
-        if extensions := get("extensions"):
-            pairs.append(("extensions", tuple([_key(name) for name in extensions][:MAX_ITEMS])))
-        if get("state") is not None:
-            pairs.append(("state", tuple([_key(name) for name in get("state")][:MAX_ITEMS])))
-        return (atom(get("type")), tuple(pairs))
+        kind, path, headers = get("type"), get("path"), get("headers")
+        raw_path, query, extensions = get("raw_path"), get("query_string"), get("extensions")
+        key = (kind, get("http_version"), get("scheme"), get("root_path"), len(scope))
+        setting = _settings.get(key) or _new_setting(key, scope)
+        if extensions or kind == "websocket":
+            setting = (*setting, tuple(extensions or ()), tuple(get("subprotocols") or ()))
+        return (
+            kind,
+            setting,
+            get("method"),
+            path if path is None or len(path) <= PREVIEW else cut(path),
+            cut(raw_path) if raw_path and b"%" in raw_path else None,
+            cut(query) if query else None,
+            tuple(map(tuple, headers)) if type(headers) is list else freeze_headers(headers),
+            tuple(get("client") or ()),
+        )
+    except Exception:
+        return _freeze_odd_scope(scope)
+
+
+MAX_SETTINGS = 256
+_settings: dict[Any, tuple[Any, ...]] = {}
+
+
+def _new_setting(key: Any, scope: Any) -> tuple[Any, ...]:
+    if len(_settings) >= MAX_SETTINGS:
+        _settings.clear()
+    spec_version = scope.get("asgi", {}).get("spec_version")
+    server = tuple(scope.get("server") or ())
+    setting: tuple[Any, ...] = atom((*key[1:4], server, spec_version))
+    _settings[key] = setting
+    return setting
+
+
+def _freeze_odd_scope(scope: Any) -> Facts:
+    try:
+        kept = {*SETTING, *REQUEST}
+        pairs = tuple((key, freeze_value(key, scope[key])) for key in scope if key in kept)
+        return (atom(scope.get("type")), pairs)
     except Exception as error:
         return (None, (("unreadable", type(error).__name__),))
 
 
 def freeze_headers(headers: object) -> Atom:
     """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it."""
+    if headers is None:
+        return ()
     if not isinstance(headers, (list, tuple)):
         return _name(headers)
+    if len(headers) > MAX_ITEMS:
+        headers = headers[:MAX_ITEMS]
     try:
-        return tuple(map(tuple, headers[:MAX_ITEMS]))
+        return tuple(map(tuple, headers))
     except TypeError:
         return atom(headers)
 

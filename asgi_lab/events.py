@@ -9,23 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
-from asgi_lab.atoms import Atom, Facts
-from asgi_lab.recorder import Record
+from asgi_lab.atoms import REQUEST, SETTING, Atom, Facts
+from asgi_lab.recorder import BEGINS, Record
 
 Data = Mapping[str, Any]
-
-BEGINS = {
-    "received": "receive",
-    "sent": "send",
-    "return": "scope",
-    "raise": "scope",
-    "cancel": "scope",
-    "ran": "run",
-    "done": "task",
-    "work": "submit",
-    "worked": "work",
-}
-"""Each kind that ends something, and the kind that began it."""
 
 
 class Event(NamedTuple):
@@ -118,6 +105,7 @@ def decode(record: Record, seq: int, origin: int) -> Event:
 
 
 EMPTY: Data = MappingProxyType({})
+NONE = (None, ())
 
 
 def data_of(kind: str, t: int, facts: Sequence[Any]) -> Data:
@@ -134,13 +122,14 @@ def data_of(kind: str, t: int, facts: Sequence[Any]) -> Data:
 
 def _rest(kind: str, facts: Facts) -> dict[str, Any]:
     if len(facts) == 5:
-        type_, name, preview, length, more = facts
-        data = {"type": type_, name: text(preview)}
-        if length != len(preview):
-            data["length"] = length
-        if more:
-            data["more_body"] = True
-        return data
+        return _payload(*facts)
+    if len(facts) == 3:
+        kind, status, headers = facts
+        return {"type": kind, "status": status, "headers": text(headers)}
+    if len(facts) >= 8:
+        kind, setting, *request = facts
+        known = {**dict(zip(SETTING, setting)), **dict(zip(REQUEST, request))}  # noqa: B905
+        return {"type": text(kind), **{k: text(v) for k, v in known.items() if v not in NONE}}
     *plain, last = facts
     if isinstance(last, tuple):
         named = {key: text(value) for key, value in last}
@@ -148,6 +137,15 @@ def _rest(kind: str, facts: Facts) -> dict[str, Any]:
     if kind == "work":
         return {"thread": last}
     return {{"sent": "error", "mark": "label"}.get(kind, "outcome"): last}
+
+
+def _payload(kind: str, name: str, preview: Any, length: int, more: bool) -> dict[str, Any]:
+    data = {"type": kind, name: text(preview)}
+    if length != len(preview):
+        data["length"] = length
+    if more:
+        data["more_body"] = True
+    return data
 
 
 def text(value: Atom) -> Any:

@@ -25,7 +25,7 @@ Call = Callable[..., Awaitable[None]]
 def tap_layers(app: ASGIApp, call: Call, layer: int = 0) -> ASGIApp:
     """Return an app equal to `app` in which every call to a next layer goes through `call`.
 
-    `call(app, scope, receive, send, layer=n, facts=...)` is awaited in place of the layer's app.
+    `call(app, scope, receive, send, layer, facts)` is awaited in place of the layer's app.
     """
     name = next_name(app)
     if name is None or layer >= MAX_LAYERS:
@@ -81,7 +81,7 @@ def tap(following: ASGIApp, app: Any, viewed: Any, call: Call, layer: int) -> AS
         if scope.get("app") is viewed:  # Starlette writes itself into the scope
             scope["app"] = app
         facts = (name, ("path", scope.get("path")), ("root_path", scope.get("root_path")))
-        await call(inner, scope, receive, send, layer=layer, facts=(facts,))
+        await call(inner, scope, receive, send, layer, (facts,))
 
     return tapped
 

@@ -35,7 +35,10 @@ class Numbering:
         """Return a record with merged numbers; the one that begins a connection says its `pid`."""
         t, kind, door, task, *facts = record
         if kind == "scope" and not door & 255:
-            facts[-1] = (*facts[-1], ("pid", pid))
+            if len(facts) == 2:
+                facts[-1] = (*facts[-1], ("pid", pid))
+            else:
+                facts.append(pid)
         elif kind == "task":
             facts[-1] = tuple((k, self.task(v) if k == "parent" else v) for k, v in facts[-1])
         return (t, kind, self.conn(door >> 8) << 8 | door & 255, self.task(task), *facts)

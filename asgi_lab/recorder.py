@@ -27,8 +27,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from asgi_lab.atoms import Atom, atom, cut
-from asgi_lab.redact import mask, mask_pairs, may_hold_secret
+from asgi_lab.atoms import atom
+from asgi_lab.redact import CLEAN, clean_facts, may_hold_secret
 
 Record = tuple[Any, ...]
 Clock = Callable[[], int]
@@ -39,8 +39,8 @@ BATCH = 512
 LIMIT = 1_000_000
 """Records kept in memory, by default; the oldest go first."""
 
-WITH_PAYLOAD, PREVIEW_AT = 9, -3
-"""A record this long ends in `(type, field, preview, length, more)`; the preview's place in it."""
+PAYLOADS = (9, 10)
+"""Lengths of records that end in a payload: the facts `(type, field, preview, length, more)`."""
 
 COLD = 4096
 """Segments are compressed once they are this many records old, off the event loop."""
@@ -66,6 +66,20 @@ KINDS = {
     "drop": "events are missing here",
 }
 """Each kind of event, in plain words. A kind and its past tense are one span: begin and end."""
+
+
+BEGINS = {
+    "received": "receive",
+    "sent": "send",
+    "return": "scope",
+    "raise": "scope",
+    "cancel": "scope",
+    "ran": "run",
+    "done": "task",
+    "work": "submit",
+    "worked": "work",
+}
+"""Each kind that ends something, and the kind that began it. Its first fact is when that was."""
 
 
 @dataclass(slots=True)
@@ -114,11 +128,12 @@ class Recorder:
         self.started = time.time_ns()
         """The wall clock, in nanoseconds since the epoch, at `origin`."""
         self._lock = threading.Lock()
-        self._ring: list[Record] = []
+        self.ring: list[Record] = []
+        """Records not yet drained; read them with `read`."""
         self._segments: deque[Segment] = deque()
         self._sealed = 0
         self._first = 0
-        self.append = self._ring.append
+        self.append = self.ring.append
         _recorders.add(self)
 
     def begin_at(self, origin: int) -> None:
@@ -129,19 +144,14 @@ class Recorder:
     def restart(self) -> None:
         """Forget everything: a forked child is another process, with a log of its own."""
         self._lock = threading.Lock()
-        del self._ring[:]
+        del self.ring[:]
         self._segments.clear()
         self._sealed = self._first = 0
 
     @property
-    def ring_size(self) -> int:
-        """Records not yet drained."""
-        return len(self._ring)
-
-    @property
     def total(self) -> int:
         """Records appended so far."""
-        return self._sealed + len(self._ring)
+        return self._sealed + len(self.ring)
 
     @property
     def dropped(self) -> int:
@@ -150,12 +160,12 @@ class Recorder:
 
     def drain(self, least: int = 1) -> None:
         """Pack what the ring holds, if that is at least `least` and no one else is at it."""
-        if len(self._ring) < least or not self._lock.acquire(blocking=False):
+        if len(self.ring) < least or not self._lock.acquire(blocking=False):
             return
         try:
             began = time.perf_counter_ns()
-            batch = self._ring[:COLD]
-            del self._ring[: len(batch)]
+            batch = self.ring[:COLD]
+            del self.ring[: len(batch)]
             packed = pack(batch, self.redact)
             self._segments.append(Segment(self._sealed, len(batch), packed))
             self._sealed += len(batch)
@@ -181,44 +191,51 @@ class Recorder:
             first = max(position, self.dropped)
             stop = self.total if most is None else first + most
             segments = [s for s in self._segments if s.first + s.count > first and s.first < stop]
-            tail = self._ring[max(0, first - self._sealed) : max(0, stop - self._sealed)]
+            tail = self.ring[max(0, first - self._sealed) : max(0, stop - self._sealed)]
         records = [record for segment in segments for record in segment.records()]
         skip = first - segments[0].first if segments else 0
         return first, [*records[skip:], *clean(tail, self.redact)][: stop - first]
 
 
 def pack(batch: list[Record], redact: bool = True) -> bytes:
-    """Return a batch as bytes, secrets masked."""
-    batch = clean(batch, redact)
+    """Return a batch as bytes, secrets masked. Never raises: it may run in the app's own task."""
     try:
-        return marshal.dumps(batch)
-    except ValueError:  # a broken app's odd object, where headers are copied without a look
-        return marshal.dumps([atom(record) for record in batch])
+        return marshal.dumps(clean(batch, redact))
+    except Exception:
+        return marshal.dumps([_pack_odd(record, redact) for record in batch])
+
+
+def _pack_odd(record: Record, redact: bool) -> Record:
+    """Return a record as atoms, whatever a broken app has put where headers or numbers belong."""
+    try:
+        odd: Record = atom(clean([atom(record)], redact)[0])
+    except Exception:
+        return (*record[:4], "unreadable")
+    return odd
 
 
 def clean(batch: list[Record], redact: bool = True) -> list[Record]:
     """Cut long header values and, with `redact`, mask secrets; in place, and return the batch.
 
-    Only two kinds of record hold text from outside: those that end in pairs, and those that end
-    in a payload. All previews are scanned together first, because that is fifty times faster.
+    All payloads are scanned together first, which is many times faster; then only those records
+    are looked at that can hold text from outside and are not known to be clean.
     """
-    previews = [record[PREVIEW_AT] for record in batch if len(record) >= WITH_PAYLOAD]
-    suspicious = redact and may_hold_secret(previews)
+    previews = [record[-3] for record in batch if len(record) in PAYLOADS]
+    ignored = () if redact and may_hold_secret(previews) else PAYLOADS
     for index, record in enumerate(batch):
-        last = record[-1]
-        if type(last) is tuple:
-            pairs = tuple((key, trim(value)) for key, value in last)
-            batch[index] = (*record[:-1], mask_pairs(pairs) if redact else pairs)
-        elif suspicious and len(record) >= WITH_PAYLOAD:
-            batch[index] = (*record[:PREVIEW_AT], mask(record[PREVIEW_AT]), *record[-2:])
+        size = len(record)
+        if size < 6 or size in ignored:
+            continue
+        try:  # headers seen before, no query: the common case costs two look-ups
+            if size == 12 and record[10] in CLEAN and record[9] is None and "=" not in record[7]:
+                continue
+            if size == 7 and record[6] in CLEAN:
+                continue
+        except TypeError:
+            pass  # unhashable: an odd value of a broken app
+        start = 5 if record[1] in BEGINS else 4
+        batch[index] = record[:start] + clean_facts(record[start:], redact)
     return batch
-
-
-def trim(value: Atom) -> Atom:
-    """Return an atom with every text in it cut: headers were copied whole, to save time."""
-    if type(value) is tuple:
-        return tuple(map(trim, value))
-    return cut(value) if isinstance(value, (str, bytes)) else value
 
 
 _recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()

@@ -7,17 +7,19 @@ strings, headers, bodies, WebSocket messages and error texts. Cookie names and t
 """
 
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from asgi_lab.atoms import PREVIEW, Atom, Pairs, cut
+from asgi_lab.atoms import PREVIEW, Atom, Facts, Pairs, atom, cut
 
 MASK = "[redacted]"
 
 SECRET_WORDS = frozenset(
-    "pass passwd password passphrase passcode pwd pin otp secret token apikey auth authorization "
-    "credential credentials jwt bearer session sessionid sessid sid sig signature csrf xsrf".split()
-)
+    {"pass", "passwd", "password", "passphrase", "passcode", "pwd", "pin", "otp", "secret", "token",
+     "apikey", "auth", "authorization", "credential", "credentials", "jwt", "bearer", "session",
+     "sessionid", "sessid", "sid", "sig", "signature", "csrf", "xsrf"}
+)  # fmt: skip
 SECRET_ENDINGS = ("password", "passwd", "passphrase", "secret", "token", "apikey", "sessionid")
 SECRET_KEYS = frozenset({"api", "access", "private", "secret", "signing", "encryption"})
 """Words that make a following `key` a secret: `api_key`, `private-key`."""
@@ -84,19 +86,49 @@ def mask(value: Atom) -> Atom:
     return value
 
 
-def mask_pairs(pairs: Pairs) -> Pairs:
-    """Return the (key, atom) pairs of a scope or a message, masked."""
-    return tuple(
-        (key, mask_headers(value) if key == "headers" else MASK if is_secret(key) else mask(value))
-        for key, value in pairs
-    )
+def clean_facts(facts: Facts, redact: bool) -> Facts:
+    """Return the facts of a scope, message or exception, ready to be kept (see `asgi_lab.atoms`).
+
+    Headers, which were copied whole to save time, are cut to size. With `redact`, secrets are
+    masked.
+    """
+    size = len(facts)
+    if size in (1, 2) and type(facts[-1]) is tuple:
+        return (*facts[:-1], clean_pairs(facts[-1], redact))
+    if size == 3:
+        return (*facts[:2], clean_headers(facts[2], redact))
+    if size == 5 and redact:
+        return (*facts[:2], mask(facts[2]), *facts[3:])
+    if size >= 8:
+        kind, setting, method, path, raw_path, query, headers, *rest = facts
+        headers = clean_headers(headers, redact)
+        if redact and (query or (path and "=" in path)):
+            path, raw_path, query = mask(path), mask(raw_path), mask(query)
+        return (kind, setting, method, path, raw_path, query, headers, *rest)
+    return facts
 
 
-def mask_headers(headers: Atom) -> Atom:
-    """Return frozen headers with credentials and cookies masked."""
+def clean_pairs(pairs: Pairs, redact: bool) -> Pairs:
+    """Return the (key, atom) pairs of a message with headers cut and secrets masked."""
+    return tuple((key, _clean_value(key, value, redact)) for key, value in pairs)
+
+
+def clean_headers(headers: Atom, redact: bool) -> Atom:
+    """Return headers with long values cut, and credentials and cookies masked."""
     if not isinstance(headers, tuple):
-        return mask(headers)
-    return tuple(_mask_header(pair) for pair in headers)
+        return mask(headers) if redact else headers
+    clean = tuple(_clean_header(pair, redact) for pair in headers)
+    if clean == headers:
+        if len(CLEAN) >= MAX_CLEAN:
+            CLEAN.clear()
+        with suppress(TypeError):
+            CLEAN.add(headers)
+    return clean
+
+
+MAX_CLEAN = 1024
+CLEAN: set[Atom] = set()
+"""Headers seen to need no cleaning: clients and apps repeat themselves."""
 
 
 def may_hold_secret(previews: list[Any]) -> bool:
@@ -114,23 +146,32 @@ def _mask_if_secret(found: re.Match[str]) -> str:
     return found["head"] + MASK if is_secret(found["key"]) else found[0]
 
 
-def _mask_header(pair: Any) -> Atom:
+def _clean_value(key: str, value: Atom, redact: bool) -> Atom:
+    if key == "headers":
+        return clean_headers(value, redact)
+    if not redact:
+        return value
+    return MASK if is_secret(key) else mask(value)
+
+
+def _clean_header(pair: Any, redact: bool) -> Atom:
     try:
         name, value = pair
-        key = _text(name).lower()
-        if key in ("authorization", "proxy-authorization"):
-            scheme, space, _ = _text(value).partition(" ")
-            return (name, _like(value, f"{scheme[:32]} {MASK}" if space else MASK))
-        if key == "cookie":
-            return (name, _like(value, ";".join(map(_mask_crumb, _text(value).split(";")))))
-        if key == "set-cookie":
-            crumb, semicolon, attributes = _text(value).partition(";")
-            return (name, _like(value, _mask_crumb(crumb) + semicolon + attributes))
-        if is_secret(key):
-            return (name, _like(value, MASK))
-        return (name, mask(value))
+        return (cut(name), _mask_header(_text(name).lower(), value) if redact else cut(value))
     except Exception:
-        return (MASK, MASK)
+        return (MASK, MASK) if redact else atom(pair)
+
+
+def _mask_header(key: str, value: Any) -> Any:
+    if key in ("authorization", "proxy-authorization"):
+        scheme, space, _ = _text(value).partition(" ")
+        return _like(value, f"{scheme[:32]} {MASK}" if space else MASK)
+    if key == "cookie":
+        return _like(value, ";".join(map(_mask_crumb, _text(value).split(";"))))
+    if key == "set-cookie":
+        crumb, semicolon, attributes = _text(value).partition(";")
+        return _like(value, _mask_crumb(crumb) + semicolon + attributes)
+    return _like(value, MASK) if is_secret(key) else mask(cut(value))
 
 
 def _mask_crumb(crumb: str) -> str:

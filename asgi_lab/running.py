@@ -32,7 +32,7 @@ class Slices(Coroutine[Any, Any, Any]):
 
     __slots__ = ("_append", "_door", "_inner", "_now", "_task")
 
-    def __init__(self, inner: Any, recorder: Recorder, door: int, task: int) -> None:
+    def __init__(self, inner: Any, recorder: Any, door: int, task: int) -> None:
         self._inner = inner
         self._append = recorder.append
         self._now = recorder.clock

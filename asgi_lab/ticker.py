@@ -40,6 +40,7 @@ class Ticker:
         self.warn = warn
         self._followers: list[tuple[Follower, int]] = []
         self._working = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def follow(self, follower: Follower) -> None:
         """Hand `follower` everything, from the oldest event that is still known."""
@@ -55,14 +56,15 @@ class Ticker:
 
     def start(self) -> None:
         """Tick from now on. Cheap to call at every connection."""
-        if _thread is None or self not in _tickers:
+        if self._thread is not _thread or _thread is None:
             _tickers.add(self)
             _start_thread()
+            self._thread = _thread
 
     def tick(self) -> None:
         """Drain, compress, and feed the followers."""
         with self._working:
-            while self.recorder.ring_size >= BATCH:
+            while len(self.recorder.ring) >= BATCH:
                 self.recorder.drain()
                 time.sleep(0)  # let the event loop's thread have the interpreter
             self.recorder.compress()
@@ -82,6 +84,7 @@ class Ticker:
             self._followers.clear()
         _tickers.discard(self)
         _followed.discard(self)
+        self._thread = None
 
     def _feed(self, follower: Follower, position: int) -> int:
         """Hand over what is new; return the next position, or -1 if the follower failed."""

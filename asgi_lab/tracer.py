@@ -11,13 +11,13 @@ one flat tuple to a list and leave all else for later.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from asgi_lab.atoms import PREVIEW, Facts, freeze_error, freeze_message, freeze_scope
 from asgi_lab.layers import tap_layers
-from asgi_lab.recorder import BATCH, Recorder
+from asgi_lab.recorder import BATCH, Clock, Record, Recorder
 from asgi_lab.running import Slices, current, follow_tasks
 from asgi_lab.threads import follow_threads
 from asgi_lab.ticker import Ticker
@@ -25,6 +25,8 @@ from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from asgi_lab.events import Trace
+
+here = current.get
 
 
 class Tracer:
@@ -44,22 +46,21 @@ class Tracer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Call the app with this very scope, and a traced `receive` and `send`."""
         recorder = self.recorder
-        door, task = next(recorder.connections) << 8, next(recorder.tasks)
-        self._prepare()
-        token = current.set((recorder, door, task))
+        place = (recorder, next(recorder.connections) << 8, next(recorder.tasks))
+        self.ticker.start()
+        if self._run:
+            self._follow()
+        token = current.set(place)
         try:
-            return await traced_call(
-                self._slices if self._run else self._entry,
-                scope,
-                receive,
-                send,
-                layer=0,
-                facts=freeze_scope(scope),
-            )
+            app = self._slices if self._run else self._entry
+            return await traced_call(app, scope, receive, send, 0, freeze_scope(scope))
         finally:
-            with suppress(ValueError):  # a server may end this call in another context
+            try:
                 current.reset(token)
-            recorder.drain(BATCH)
+            except ValueError:
+                pass  # a server may end this call in another context
+            if len(recorder.ring) >= BATCH:
+                recorder.drain()
 
     @property
     def trace(self) -> "Trace":
@@ -73,24 +74,18 @@ class Tracer:
             raise AttributeError(name)
         return getattr(self.app, name)
 
-    async def _slices(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    def _slices(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         coro: Any = self._entry(scope, receive, send)
-        if type(coro) is not CoroutineType:
-            return await coro
-        recorder, door, task = current.get()
-        assert recorder is not None
-        return await Slices(coro, recorder, door, task)
+        return Slices(coro, *current.get()) if type(coro) is CoroutineType else coro
 
-    def _prepare(self) -> None:
-        self.ticker.start()
-        if self._run:
-            if not self._threads_followed:
-                self._threads_followed = follow_threads()
-            follow_tasks()
+    def _follow(self) -> None:
+        if not self._threads_followed:
+            self._threads_followed = follow_threads()
+        follow_tasks()
 
 
 async def traced_call(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, layer: int, facts: Facts
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, layer: int, facts: Facts
 ) -> Any:
     """Call `app` as the given layer of the connection that is current here."""
     recorder, door, task = current.get()
@@ -101,7 +96,7 @@ async def traced_call(
     began = now()
     append((began, "scope", door, task, *facts))
     try:
-        result = await app(scope, traced_receive(receive, recorder, door), traced_send(send, recorder, door))
+        result = await app(scope, *traced_door(receive, send, append, now, door))
     except asyncio.CancelledError:
         append((now(), "cancel", door, task, began))
         raise
@@ -112,11 +107,12 @@ async def traced_call(
     return result
 
 
-def traced_receive(receive: Receive, recorder: Recorder, door: int) -> Receive:
-    """Return a `receive` that notes when it was asked, what came, and when."""
-    append, now, here = recorder.append, recorder.clock, current.get
+def traced_door(
+    receive: Receive, send: Send, append: Callable[[Record], None], now: Clock, door: int
+) -> tuple[Receive, Send]:
+    """Return `receive` and `send` so that they note what passes, when, and how long it waited."""
 
-    async def receive_traced() -> Message:
+    async def traced_receive() -> Message:
         task = here()[2]
         began = now()
         append((began, "receive", door, task))
@@ -128,14 +124,7 @@ def traced_receive(receive: Receive, recorder: Recorder, door: int) -> Receive:
         append((now(), "received", door, task, began, *freeze_message(message)))
         return message
 
-    return receive_traced
-
-
-def traced_send(send: Send, recorder: Recorder, door: int) -> Send:
-    """Return a `send` that notes what was sent, and when the server let go of it."""
-    append, now, here = recorder.append, recorder.clock, current.get
-
-    async def send_traced(message: Message) -> None:
+    async def traced_send(message: Message) -> None:
         task = here()[2]
         began = now()
         if (
@@ -157,4 +146,4 @@ def traced_send(send: Send, recorder: Recorder, door: int) -> Send:
             raise
         append((now(), "sent", door, task, began))
 
-    return send_traced
+    return traced_receive, traced_send
