@@ -104,6 +104,8 @@ class Histogram:
         for bucket in sorted(self.counts):
             rank -= self.counts[bucket]
             if rank <= 0:
+                if self.counts[bucket] == 1 and bucket == max(self.counts):
+                    break  # the longest itself, and that is known exactly
                 width = 1 << max(bucket.bit_length() - self.bits, 0)
                 return min(bucket + width // 2, self.longest)
         return self.longest
@@ -315,7 +317,7 @@ class Measures:
         self.types: Counter[str] = Counter()
         """Connections begun, by type."""
         self.statuses: Counter[str] = Counter()
-        """Requests ended, by class of status: 2xx, ..., or none."""
+        """Requests ended, by class of status: 2xx, ..., or "no status"."""
         self.outcomes: Counter[str] = Counter()
         self.codes: Counter[int] = Counter()
         """WebSockets ended, by close code (0: none seen)."""
@@ -548,7 +550,7 @@ class Measures:
         if c.type == "websocket":
             self.codes[c.code or 0] += 1
             return
-        self.statuses[f"{c.status // 100}xx" if c.status else "none"] += 1
+        self.statuses[f"{c.status // 100}xx" if c.status else "no status"] += 1
         self.latency.add(t - c.started)
         name = c.route
         if name not in self.routes and len(self.routes) >= MAX_ROUTES:

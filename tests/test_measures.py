@@ -165,7 +165,7 @@ def test_an_error_keeps_its_line_and_is_counted() -> None:
     (failure,) = measures.failures.values()
     assert (failure.error, failure.message, failure.at) == ("ValueError", "no", "app.py:7 in f")
     assert (failure.count, failure.conn, measures.outcomes["raised"]) == (2, 2, 2)
-    assert measures.statuses == {"none": 2}
+    assert measures.statuses == {"no status": 2}
     assert measures.connections[0].failed
 
 

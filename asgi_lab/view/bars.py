@@ -23,7 +23,8 @@ GLYPHS = {
 """Of each phase: its glyph, its style (an orange, a blue, greys), and what the legend says."""
 
 SHOWN = 100
-"""A slice that holds the loop for more than one part in `SHOWN` of the axis is always shown."""
+"""A slice that holds the loop for one part in `SHOWN` of the axis is always shown (on bars of
+less than 25 cells: one that fills a quarter of a cell, lest nothing else be seen)."""
 
 
 def cells(phases: Sequence[Phase], begin: int, end: int, width: int) -> list[str]:
@@ -47,7 +48,7 @@ def cells(phases: Sequence[Phase], begin: int, end: int, width: int) -> list[str
             shares[index][what] = shares[index].get(what, 0.0) + share
             if share > covered:
                 best, covered = index, share
-        if what == HOLD and (until - since) * SHOWN >= end - begin:
+        if what == HOLD and (until - since) * min(SHOWN, 4 * width) >= end - begin:
             kept[best] = HOLD
     row = [kept.get(index) or _winner(share) for index, share in enumerate(shares)]
     if not any(row):  # too short for half a cell, and yet it happened
@@ -91,7 +92,7 @@ def ticks(span: int, width: int) -> list[tuple[int, int]]:
     """Return `(cell, nanoseconds)` of the ticks of an axis: round steps, room for labels."""
     step = 1
     for step in (m * 10**e for e in range(20) for m in (1, 2, 5)):
-        if step * width >= 11 * span:
+        if step * width >= 9 * span:
             break
     return [(round(t * width / max(span, 1)), t) for t in range(0, span + 1, step)]
 

@@ -53,9 +53,7 @@ def _line(label: str, text: str, width: int) -> Text:
 
 def _facts(m: Measures) -> Iterator[tuple[str, str]]:
     if m.statuses:
-        counts = [
-            f"{name.replace('none', 'no status')} × {n:,}" for name, n in sorted(m.statuses.items())
-        ]
+        counts = [f"{name} × {n:,}" for name, n in sorted(m.statuses.items())]
         ends = [
             f"{m.outcomes[name]:,} {name}" for name in ("raised", "cancelled") if m.outcomes[name]
         ]
