@@ -7,7 +7,8 @@ print, and a body that is not text is named by its size.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from asgi_lab.events import BEGINS, Data, Event
+from asgi_lab.events import Data, Event
+from asgi_lab.recorder import BEGINS
 
 QUICK = 50_000
 """Nanoseconds within which an end is folded into the line of its begin."""
