@@ -460,7 +460,7 @@ class Measures:
             c.status, c.first_byte = 101, t
         elif type_ == "websocket.close":
             c.status = c.status or 403
-            c.code = number(data.get("code", 1000))
+            c.code = number(data.get("code", 1000)) or None
         elif c.type == "lifespan":
             self._lifespan_sent(t, str(type_), data)
 
@@ -477,7 +477,7 @@ class Measures:
             c._asked = True
             c.listen(t)
         elif type_ == "websocket.disconnect" and c.code is None:
-            c.code = number(data.get("code", 1005))
+            c.code = number(data.get("code", 1005)) or None
         elif c.type == "lifespan":
             self.lifespan._asked = t
 

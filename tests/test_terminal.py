@@ -333,3 +333,23 @@ def test_a_plain_line_of_almost_nothing() -> None:
     assert plain_line(Connection(1, 0)) == (
         "    0.000 s  ?                                          0 µs      0 B"
     )
+
+
+def test_wsgi_holds_its_thread() -> None:
+    wsgi = events(
+        (0, "scope", {"type": "wsgi", "method": "GET", "path": "/"}),
+        (0, "run"),
+        (9, "ran", took(9)),
+        (9, "return", took(9)),
+    )
+    assert view("timeline", trace=Trace(tuple(wsgi)))[-1] == "█ holds thread"
+
+
+def test_a_websocket_shows_the_code_it_was_closed_with() -> None:
+    facts = events(
+        (0, "scope", {"type": "websocket", "path": "/ws"}),
+        (1, "send", {"type": "websocket.accept"}),
+        (5, "received", took(4, type="websocket.disconnect", code=1006)),
+        (5, "return", took(5)),
+    )
+    assert "WS       /ws       1006" in view("timeline", trace=Trace(tuple(facts)))[1]

@@ -77,14 +77,18 @@ def bar(phases: Sequence[Phase], begin: int, end: int, width: int) -> Text:
     return text
 
 
-def legend(used: Iterable[str]) -> Text:
-    """Return one line that says what the shapes mean, for those that are used."""
+def legend(used: Iterable[str], held: str = "loop") -> Text:
+    """Return one line that says what the shapes mean, for those that are used.
+
+    `held` is what a running app holds: the event loop, or (WSGI) its thread.
+    """
     text = Text()
     present = set(used)
     for what in (HOLD, AWAIT, CLIENT, SENDING, THREAD, QUEUED, APP):
         if what in present:
             glyph, style, meaning = GLYPHS[what]
-            text.append("  " if text else "").append(glyph, style).append(f" {meaning}")
+            text.append("  " if text else "").append(glyph, style)
+            text.append(f" {meaning.replace('loop', held)}")
     return text
 
 

@@ -21,6 +21,7 @@ from asgi_lab.measures import SECOND, Connection, Measures
 from asgi_lab.text import clean, count, duration, shorten, size, trace_lines
 from asgi_lab.view.bars import GLYPHS, axis, cells, legend
 from asgi_lab.view.rows import ERROR, QUIET, layout, method, path, status
+from asgi_lab.view.timeline import held
 
 FRAMES = 5
 """Frames a second."""
@@ -182,7 +183,7 @@ def table(measures: Measures, rows: int, width: int, now: int) -> list[Text]:
     plan = layout(width, max(len(path(c)) for c in shown))
     lines = [plan.header(axis(span, plan.bar))]
     lines += [plan.row(c, c.started, c.started + span, now) for c in shown]
-    return [*lines, legend(what for c in shown for what in c.spent)]
+    return [*lines, legend((what for c in shown for what in c.spent), held(shown))]
 
 
 def nice(span: int) -> int:

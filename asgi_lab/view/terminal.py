@@ -60,7 +60,7 @@ def _of_one(draw: Callable[[Trace, Connection, int], RenderableType]) -> View:
             chosen = next(c for c in measures.connections if c.conn == conn)
         if chosen is None:
             return Text("no requests yet")
-        title = Text(f"#{chosen.conn}  {method(chosen)} {path(chosen)}", "bold")
+        title = Text(f"#{chosen.conn}  {method(chosen)} {path(chosen)}".rstrip(), "bold")
         if conn is None:
             title.append(f"  ({why}; --conn N shows another)", QUIET)
         own = trace.of(event for event in trace.events if event.conn == chosen.conn)

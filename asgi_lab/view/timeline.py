@@ -24,6 +24,11 @@ def timeline(measures: Measures, width: int) -> Group:
     return Group(*lines)
 
 
+def held(shown: Sequence[Connection]) -> str:
+    """Return what these hold while they run: the event loop, or each its thread."""
+    return "thread" if all(c.type == "wsgi" for c in shown) else "loop"
+
+
 def table(shown: Sequence[Connection], last: int, width: int) -> list[Text]:
     """Return the lines of these requests; `last` is when the trace ends."""
     if not shown:
@@ -36,5 +41,5 @@ def table(shown: Sequence[Connection], last: int, width: int) -> list[Text]:
         plan.header(axis(end - begin, plan.bar)),
         *(plan.row(c, begin, end, last) for c in shown),
         Text(),
-        legend(used),
+        legend(used, held(shown)),
     ]
