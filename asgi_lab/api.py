@@ -3,13 +3,12 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from asgi_lab.files import FileWriter
 from asgi_lab.interface import interface_of, single_callable
 from asgi_lab.recorder import LIMIT, Recorder
 from asgi_lab.tracer import Tracer
-from asgi_lab.types import ASGIApp, WSGIApp
 from asgi_lab.wsgi import WSGITracer
 
 RECORD_VARIABLE = "ASGI_LAB_RECORD"

@@ -57,8 +57,8 @@ def freeze_message(message: Any) -> Facts:
         kind = message.get("type")
         if kind == "http.response.start" and len(message) == 3:
             status, headers = message.get("status"), message.get("headers")
-            if type(status) is int and type(headers) in (list, tuple):
-                return (kind, status, freeze_headers(headers))
+            if type(status) is int and type(headers) is list:
+                return (kind, status, tuple(map(tuple, headers[:MAX_ITEMS])))
         for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
             payload = message.get(field)
             if isinstance(payload, (bytes, bytearray, memoryview, str)):

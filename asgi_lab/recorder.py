@@ -28,19 +28,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgi_lab.atoms import atom
-from asgi_lab.redact import CLEAN, clean_facts, may_hold_secret
+from asgi_lab.redact import keep, keep_all, mask_payloads
 
 Record = tuple[Any, ...]
 Clock = Callable[[], int]
 
-BATCH = 512
-"""Records in the ring from which the end of a connection drains it."""
+BATCH = 256
+"""Records in the ring from which the end of a connection drains it.
+
+So few that the garbage collector, which counts what was allocated and not yet freed, never runs
+because of them.
+"""
 
 LIMIT = 1_000_000
 """Records kept in memory, by default; the oldest go first."""
-
-PAYLOADS = (9, 10)
-"""Lengths of records that end in a payload: the facts `(type, field, preview, length, more)`."""
 
 COLD = 4096
 """Segments are compressed once they are this many records old, off the event loop."""
@@ -120,6 +121,7 @@ class Recorder:
         self.limit = max(limit, 1)
         self.clock = clock
         self.redact = redact
+        self.keep = keep if redact else keep_all
         self.connections = itertools.count(1)
         self.tasks = itertools.count(1)
         self.cost = 0
@@ -194,48 +196,19 @@ class Recorder:
             tail = self.ring[max(0, first - self._sealed) : max(0, stop - self._sealed)]
         records = [record for segment in segments for record in segment.records()]
         skip = first - segments[0].first if segments else 0
-        return first, [*records[skip:], *clean(tail, self.redact)][: stop - first]
+        if self.redact:
+            mask_payloads(tail)
+        return first, [*records[skip:], *tail][: stop - first]
 
 
 def pack(batch: list[Record], redact: bool = True) -> bytes:
     """Return a batch as bytes, secrets masked. Never raises: it may run in the app's own task."""
     try:
-        return marshal.dumps(clean(batch, redact))
-    except Exception:
-        return marshal.dumps([_pack_odd(record, redact) for record in batch])
-
-
-def _pack_odd(record: Record, redact: bool) -> Record:
-    """Return a record as atoms, whatever a broken app has put where headers or numbers belong."""
-    try:
-        odd: Record = atom(clean([atom(record)], redact)[0])
-    except Exception:
-        return (*record[:4], "unreadable")
-    return odd
-
-
-def clean(batch: list[Record], redact: bool = True) -> list[Record]:
-    """Cut long header values and, with `redact`, mask secrets; in place, and return the batch.
-
-    All payloads are scanned together first, which is many times faster; then only those records
-    are looked at that can hold text from outside and are not known to be clean.
-    """
-    previews = [record[-3] for record in batch if len(record) in PAYLOADS]
-    ignored = () if redact and may_hold_secret(previews) else PAYLOADS
-    for index, record in enumerate(batch):
-        size = len(record)
-        if size < 6 or size in ignored:
-            continue
-        try:  # headers seen before, no query: the common case costs two look-ups
-            if size == 12 and record[10] in CLEAN and record[9] is None and "=" not in record[7]:
-                continue
-            if size == 7 and record[6] in CLEAN:
-                continue
-        except TypeError:
-            pass  # unhashable: an odd value of a broken app
-        start = 5 if record[1] in BEGINS else 4
-        batch[index] = record[:start] + clean_facts(record[start:], redact)
-    return batch
+        if redact:
+            mask_payloads(batch)
+        return marshal.dumps(batch)
+    except Exception:  # a broken app's odd value, where it is copied without a look
+        return marshal.dumps([atom(record) for record in batch])
 
 
 _recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()

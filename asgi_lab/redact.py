@@ -1,19 +1,22 @@
-"""Secrets never leave this process: they are masked when the ring is drained.
+"""Secrets never leave this process: they are masked before anything is kept.
 
-Masked by default, before anything is stored, shown or written: credentials and cookies in
+Headers, queries and errors are masked as they are noted, and payloads as the ring is drained, so
+before anything is stored, shown or written. Masked are, by default: credentials and cookies in
 headers, and the values of secret-sounding keys (`token`, `password`, `apiKey` ...) in query
 strings, headers, bodies, WebSocket messages and error texts. Cookie names and the scheme of an
 `Authorization` header stay: they are what one debugs with, and no secret.
 """
 
 import re
-from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 from asgi_lab.atoms import PREVIEW, Atom, Facts, Pairs, atom, cut
 
 MASK = "[redacted]"
+
+PAYLOADS = (9, 10)
+"""Lengths of records that end in a payload: the facts `(type, field, preview, length, more)`."""
 
 SECRET_WORDS = frozenset(
     {"pass", "passwd", "password", "passphrase", "passcode", "pwd", "pin", "otp", "secret", "token",
@@ -86,25 +89,54 @@ def mask(value: Atom) -> Atom:
     return value
 
 
-def clean_facts(facts: Facts, redact: bool) -> Facts:
-    """Return the facts of a scope, message or exception, ready to be kept (see `asgi_lab.atoms`).
+def keep(facts: Facts) -> Facts:
+    """Return the facts of a scope, message or exception fit to be kept: cut, secrets masked.
 
-    Headers, which were copied whole to save time, are cut to size. With `redact`, secrets are
-    masked.
+    Payloads come back as they are: they are masked later, many at once (`mask_payloads`).
     """
+    try:  # headers seen before, no query: the common case costs two look-ups
+        size = len(facts)
+        if size == 8 and facts[6] in CLEAN and facts[5] is None and "=" not in facts[3]:
+            return facts
+        if size == 5 or (size == 3 and facts[2] in CLEAN):
+            return facts
+        return _kept(facts, redact=True)
+    except Exception:
+        return _kept(atom(facts), redact=True)  # an odd value of a broken app
+
+
+def keep_all(facts: Facts) -> Facts:
+    """Return facts with long values cut and nothing masked."""
+    try:
+        return _kept(facts, redact=False)
+    except Exception:
+        return _kept(atom(facts), redact=False)
+
+
+def mask_payloads(batch: list[Any]) -> None:
+    """Mask the secrets in the payloads of a batch of records, in place.
+
+    All previews are scanned together first: that is many times faster than one by one.
+    """
+    places = [i for i, record in enumerate(batch) if len(record) in PAYLOADS]
+    if may_hold_secret([batch[i][-3] for i in places]):
+        for i in places:
+            record = batch[i]
+            batch[i] = (*record[:-3], mask(record[-3]), *record[-2:])
+
+
+def _kept(facts: Facts, redact: bool) -> Facts:
     size = len(facts)
     if size in (1, 2) and type(facts[-1]) is tuple:
         return (*facts[:-1], clean_pairs(facts[-1], redact))
     if size == 3:
         return (*facts[:2], clean_headers(facts[2], redact))
-    if size == 5 and redact:
-        return (*facts[:2], mask(facts[2]), *facts[3:])
-    if size >= 8:
-        kind, setting, method, path, raw_path, query, headers, *rest = facts
+    if size == 8:
+        kind, setting, method, path, raw_path, query, headers, client = facts
         headers = clean_headers(headers, redact)
         if redact and (query or (path and "=" in path)):
             path, raw_path, query = mask(path), mask(raw_path), mask(query)
-        return (kind, setting, method, path, raw_path, query, headers, *rest)
+        return (kind, setting, method, path, raw_path, query, headers, client)
     return facts
 
 
@@ -113,16 +145,15 @@ def clean_pairs(pairs: Pairs, redact: bool) -> Pairs:
     return tuple((key, _clean_value(key, value, redact)) for key, value in pairs)
 
 
-def clean_headers(headers: Atom, redact: bool) -> Atom:
+def clean_headers(headers: Atom, redact: bool = True) -> Atom:
     """Return headers with long values cut, and credentials and cookies masked."""
     if not isinstance(headers, tuple):
         return mask(headers) if redact else headers
     clean = tuple(_clean_header(pair, redact) for pair in headers)
-    if clean == headers:
+    if redact and clean == headers:
         if len(CLEAN) >= MAX_CLEAN:
             CLEAN.clear()
-        with suppress(TypeError):
-            CLEAN.add(headers)
+        CLEAN.add(headers)
     return clean
 
 
@@ -151,7 +182,7 @@ def _clean_value(key: str, value: Atom, redact: bool) -> Atom:
         return clean_headers(value, redact)
     if not redact:
         return value
-    return MASK if is_secret(key) else mask(value)
+    return MASK if is_secret(key) and not isinstance(value, int) else mask(value)
 
 
 def _clean_header(pair: Any, redact: bool) -> Atom:

@@ -1,8 +1,8 @@
 """When a connection's tasks held the event loop, and when they awaited.
 
 A coroutine runs until it yields to the event loop; while it runs, nothing else in that loop does.
-`Slices` stands in for a coroutine and steps it: each `send` or `throw` from the loop is one slice,
-noted as `run` when it begins and `ran` when it ends.
+So a coroutine is stepped by hand: each `send` or `throw` from the loop is one slice, noted as `run`
+when it begins and `ran` when it ends.
 
 The app's own coroutine is stepped by the tracer. The tasks it gives birth to (`create_task`,
 `TaskGroup`, a middleware's inner task) are caught by a task factory, chained in front of the
@@ -12,6 +12,7 @@ loop's own; a context variable says whose they are, because a task inherits its 
 import asyncio
 from collections.abc import Coroutine, Generator
 from contextvars import ContextVar
+from types import coroutine
 from typing import Any
 
 from asgi_lab.recorder import Recorder
@@ -23,39 +24,63 @@ current: ContextVar[Place] = ContextVar("asgi_lab_place", default=NOWHERE)
 """Where this code runs: the recorder, the connection's outermost door, the task's number."""
 
 
-class Slices(Coroutine[Any, Any, Any]):
-    """A coroutine that steps another and notes every slice in which it held the loop.
+@coroutine
+def slices(inner: Any, recorder: Any, door: int, task: int) -> Generator[Any, Any, Any]:
+    """Await `inner` and note every slice in which it held the loop."""
+    append, now = recorder.append, recorder.clock
+    resume, value = inner.send, None
+    while True:
+        began = now()
+        append((began, "run", door, task))
+        try:
+            awaited = resume(value)
+        except StopIteration as end:
+            return end.value
+        finally:
+            append((now(), "ran", door, task, began))
+        try:
+            value = yield awaited
+            resume = inner.send
+        except GeneratorExit:
+            inner.close()
+            raise
+        except BaseException as error:  # a cancellation, say
+            value = error
+            resume = inner.throw
 
-    Everything else is the inner coroutine's: its result, exceptions, cancellation, and what
-    `repr`, `inspect` and debuggers read from it (`cr_frame`, `__qualname__` ...).
+
+class TaskSlices(Coroutine[Any, Any, Any]):
+    """The coroutine of a child task, stepped: it is born, has slices, and ends in some way.
+
+    A task needs a coroutine object, not a generator. Everything else is the inner coroutine's:
+    its result, exceptions, cancellation, and what `repr`, `inspect` and debuggers read from it
+    (`cr_frame`, `__qualname__` ...).
     """
 
-    __slots__ = ("_append", "_door", "_inner", "_now", "_task")
+    __slots__ = ("_began", "_door", "_inner", "_place", "_recorder", "_task")
 
-    def __init__(self, inner: Any, recorder: Any, door: int, task: int) -> None:
+    def __init__(self, inner: Any, place: Place, own_context: bool) -> None:
+        recorder, door, parent = place
+        assert recorder is not None
         self._inner = inner
-        self._append = recorder.append
-        self._now = recorder.clock
-        self._door = door
-        self._task = task
+        self._recorder = recorder
+        self._door, self._task = door, next(recorder.tasks)
+        self._place: Place | None = (recorder, door, self._task) if own_context else None
+        self._began = recorder.clock()
+        name = getattr(inner, "__qualname__", type(inner).__qualname__)
+        pairs = (("name", name), ("parent", parent))
+        recorder.append((self._began, "task", door, self._task, pairs))
 
     def send(self, value: Any) -> Any:
-        """Resume the inner coroutine: one slice."""
-        began = self._now()
-        self._append((began, "run", self._door, self._task))
-        try:
-            return self._inner.send(value)
-        finally:
-            self._append((self._now(), "ran", self._door, self._task, began))
+        """Resume the inner coroutine; at first, say in its context whose it is."""
+        if self._place is not None:
+            current.set(self._place)
+            self._place = None
+        return self._slice(self._inner.send, value)
 
     def throw(self, *error: Any) -> Any:
-        """Resume the inner coroutine with an exception (a cancellation, say): one slice."""
-        began = self._now()
-        self._append((began, "run", self._door, self._task))
-        try:
-            return self._inner.throw(*error)
-        finally:
-            self._append((self._now(), "ran", self._door, self._task, began))
+        """Resume the inner coroutine with an exception."""
+        return self._slice(self._inner.throw, *error)
 
     def close(self) -> None:
         """Close the inner coroutine."""
@@ -64,7 +89,7 @@ class Slices(Coroutine[Any, Any, Any]):
     def __await__(self) -> Generator[Any, Any, Any]:
         return self  # it has all that a generator needs
 
-    def __iter__(self) -> "Slices":
+    def __iter__(self) -> "TaskSlices":
         return self
 
     def __next__(self) -> Any:
@@ -73,60 +98,39 @@ class Slices(Coroutine[Any, Any, Any]):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-
-class TaskSlices(Slices):
-    """The slices of a child task: it is born, and it ends in some way."""
-
-    __slots__ = ("_began", "_own_context", "_place")
-
-    def __init__(self, inner: Any, place: Place, own_context: bool) -> None:
-        recorder, door, parent = place
-        assert recorder is not None
-        task = next(recorder.tasks)
-        super().__init__(inner, recorder, door, task)
-        self._began = recorder.clock()
-        self._place = (recorder, door, task)
-        self._own_context = own_context
-        name = getattr(inner, "__qualname__", type(inner).__qualname__)
-        pairs = (("name", name), ("parent", parent))
-        recorder.append((self._began, "task", door, task, pairs))
-
-    def send(self, value: Any) -> Any:
-        """Resume the inner coroutine; at first, say in its context whose it is."""
-        if self._own_context:
-            current.set(self._place)
-            self._own_context = False
+    def _slice(self, resume: Any, *value: Any) -> Any:
+        began = self._note("run")
+        end: BaseException | None = None
         try:
-            return super().send(value)
-        except BaseException as end:
-            self._done(end)
+            return resume(*value)
+        except BaseException as error:
+            end = error
             raise
+        finally:
+            self._note("ran", began)
+            if end is not None:
+                self._note("done", self._began, outcome(end))
 
-    def throw(self, *error: Any) -> Any:
-        """Resume the inner coroutine with an exception."""
-        try:
-            return super().throw(*error)
-        except BaseException as end:
-            self._done(end)
-            raise
-
-    def _done(self, end: BaseException) -> None:
-        outcome = type(end).__name__
-        if isinstance(end, StopIteration):
-            outcome = "returned"
-        elif isinstance(end, asyncio.CancelledError):
-            outcome = "cancelled"
-        self._append((self._now(), "done", self._door, self._task, self._began, outcome))
+    def _note(self, kind: str, *facts: Any) -> int:
+        now = self._recorder.clock()
+        self._recorder.append((now, kind, self._door, self._task, *facts))
+        return now
 
 
-def follow_tasks() -> None:
-    """Chain our task factory in front of the running loop's own, unless it is there already."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return  # not asyncio: its tasks cannot be followed
-    previous = loop.get_task_factory()
-    if getattr(previous, "follows_connections", False):
+def outcome(end: BaseException) -> str:
+    """Return how a coroutine ended that ended with this exception."""
+    if isinstance(end, StopIteration):
+        return "returned"
+    return "cancelled" if isinstance(end, asyncio.CancelledError) else type(end).__name__
+
+
+def follow_tasks(loop: Any) -> None:
+    """Chain our task factory in front of the loop's own, unless it is there already.
+
+    `loop` is None where the loop is not asyncio's: its tasks cannot be followed.
+    """
+    previous = loop.get_task_factory() if loop is not None else None
+    if loop is None or getattr(previous, "follows_connections", False):
         return
 
     def factory(loop: Any, coro: Any, **options: Any) -> Any:

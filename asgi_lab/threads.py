@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context
 from typing import Any
 
 from asgi_lab.running import Place, current
@@ -24,24 +23,28 @@ class Work:
 
     __slots__ = ("_append", "_began", "_call", "_door", "_now", "_submitted", "_task")
 
-    def __init__(self, call: Callable[..., Any], place: Place, pool: str) -> None:
+    def __init__(
+        self, call: Callable[..., Any], args: tuple[Any, ...], place: Place, pool: str
+    ) -> None:
         recorder, self._door, self._task = place
         assert recorder is not None
-        self._call = call
+        self._call: Callable[..., Any] | None = call
         self._append, self._now = recorder.append, recorder.clock
         self._began = 0
         self._submitted = self._now()
-        pairs = (("call", call_name(call)), ("pool", pool))
+        pairs = (("call", call_name(call, *args)), ("pool", pool))
         self._append((self._submitted, "submit", self._door, self._task, pairs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do the work. Runs in the worker thread."""
+        call, self._call = self._call, None  # the future may be kept for long, the call may not
+        assert call is not None
         self._began = self._now()
         thread = threading.get_ident()
         self._append((self._began, "work", self._door, self._task, self._submitted, thread))
         outcome = "returned"
         try:
-            return self._call(*args, **kwargs)
+            return call(*args, **kwargs)
         except BaseException as error:
             outcome = type(error).__name__
             raise
@@ -49,25 +52,29 @@ class Work:
             self._append((self._now(), "worked", self._door, self._task, self._began, outcome))
 
     def given_up(self) -> None:
-        """Note that the work was cancelled while it still queued."""
+        """Note that the work was refused, or cancelled while it still queued."""
         if not self._began:
             self._began = self._now()
             self._append((self._began, "work", self._door, self._task, self._submitted, 0))
             self._append((self._began, "worked", self._door, self._task, self._began, "cancelled"))
 
 
-def call_name(call: Any) -> str:
-    """Return the name of the user's function, under partials, context runs and asgiref."""
-    while isinstance(call, functools.partial):
-        carrier = getattr(call.func, "__name__", "")
-        is_context_run = isinstance(getattr(call.func, "__self__", None), Context)
-        if is_context_run and call.args:
-            call = call.args[0]
-        elif carrier == "thread_handler" and call.args:
-            call = call.args[-1]
+CARRIERS = {"Context.run": 0, "SyncToAsync.thread_handler": -1, "_next": 0}
+"""Functions that call their argument of this number: of contextvars, asgiref and Starlette."""
+
+
+def call_name(call: Any, *args: Any) -> str:
+    """Return the name of the user's function, under partials, contexts and what frameworks add."""
+    while True:
+        name = str(getattr(call, "__qualname__", type(call).__qualname__))
+        if isinstance(call, functools.partial):
+            function = call.keywords.get("function")  # FastAPI's `_run_sync_endpoint`
+            call, args = (function or call.func), (*call.args, *args)
+        elif name in CARRIERS and args:
+            at = CARRIERS[name]
+            call, args = args[at], args[1:] if at == 0 else ()
         else:
-            call = call.func
-    return str(getattr(call, "__qualname__", type(call).__qualname__))
+            return name
 
 
 def follow_threads() -> bool:
@@ -95,8 +102,12 @@ def followed_submit(submit: Callable[..., Any]) -> Callable[..., Any]:
         place = current.get()
         if place[0] is None:
             return submit(self, fn, *args, **kwargs)
-        work = Work(fn, place, "executor")
-        future = submit(self, work, *args, **kwargs)
+        work = Work(fn, args, place, "executor")
+        try:
+            future = submit(self, work, *args, **kwargs)
+        except BaseException:
+            work.given_up()  # the pool is closed
+            raise
         future.add_done_callback(lambda ended: work.given_up() if ended.cancelled() else None)
         return future
 
@@ -112,7 +123,7 @@ def followed_run_sync(run_sync: Callable[..., Any]) -> Callable[..., Any]:
         place = current.get()
         if place[0] is None:
             return await run_sync(cls, func, args, *rest, **kwargs)
-        work = Work(func, place, "anyio")
+        work = Work(func, args, place, "anyio")
         try:
             return await run_sync(cls, work, args, *rest, **kwargs)
         except BaseException:

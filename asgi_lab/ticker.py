@@ -64,7 +64,7 @@ class Ticker:
     def tick(self) -> None:
         """Drain, compress, and feed the followers."""
         with self._working:
-            while len(self.recorder.ring) >= BATCH:
+            for _ in range(len(self.recorder.ring) // BATCH):
                 self.recorder.drain()
                 time.sleep(0)  # let the event loop's thread have the interpreter
             self.recorder.compress()

@@ -11,14 +11,15 @@ one flat tuple to a list and leave all else for later.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from asyncio import _get_running_loop
+from collections.abc import Awaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from asgi_lab.atoms import PREVIEW, Facts, freeze_error, freeze_message, freeze_scope
 from asgi_lab.layers import tap_layers
-from asgi_lab.recorder import BATCH, Clock, Record, Recorder
-from asgi_lab.running import Slices, current, follow_tasks
+from asgi_lab.recorder import BATCH, Recorder
+from asgi_lab.running import current, follow_tasks, slices
 from asgi_lab.threads import follow_threads
 from asgi_lab.ticker import Ticker
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
@@ -41,7 +42,8 @@ class Tracer:
         self.ticker = Ticker(recorder)
         self._run = run
         self._entry = tap_layers(app, traced_call) if layers else app
-        self._threads_followed = not run
+        self._threads_followed = False
+        self._loop: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Call the app with this very scope, and a traced `receive` and `send`."""
@@ -53,7 +55,8 @@ class Tracer:
         token = current.set(place)
         try:
             app = self._slices if self._run else self._entry
-            return await traced_call(app, scope, receive, send, 0, freeze_scope(scope))
+            facts = recorder.keep(freeze_scope(scope))
+            return await traced_call(app, scope, receive, send, 0, facts)
         finally:
             try:
                 current.reset(token)
@@ -76,12 +79,15 @@ class Tracer:
 
     def _slices(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         coro: Any = self._entry(scope, receive, send)
-        return Slices(coro, *current.get()) if type(coro) is CoroutineType else coro
+        return slices(coro, *current.get()) if type(coro) is CoroutineType else coro
 
     def _follow(self) -> None:
         if not self._threads_followed:
             self._threads_followed = follow_threads()
-        follow_tasks()
+        loop = _get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
+            follow_tasks(loop)
 
 
 async def traced_call(
@@ -96,21 +102,22 @@ async def traced_call(
     began = now()
     append((began, "scope", door, task, *facts))
     try:
-        result = await app(scope, *traced_door(receive, send, append, now, door))
+        result = await app(scope, *traced_door(receive, send, recorder, door))
     except asyncio.CancelledError:
         append((now(), "cancel", door, task, began))
         raise
     except BaseException as error:
-        append((now(), "raise", door, task, began, freeze_error(error)))
+        append((now(), "raise", door, task, began, *recorder.keep((freeze_error(error),))))
         raise
     append((now(), "return", door, task, began))
     return result
 
 
 def traced_door(
-    receive: Receive, send: Send, append: Callable[[Record], None], now: Clock, door: int
+    receive: Receive, send: Send, recorder: Recorder, door: int
 ) -> tuple[Receive, Send]:
     """Return `receive` and `send` so that they note what passes, when, and how long it waited."""
+    append, now, keep = recorder.append, recorder.clock, recorder.keep
 
     async def traced_receive() -> Message:
         task = here()[2]
@@ -121,7 +128,7 @@ def traced_door(
         except BaseException as error:
             append((now(), "received", door, task, began, (("error", type(error).__name__),)))
             raise
-        append((now(), "received", door, task, began, *freeze_message(message)))
+        append((now(), "received", door, task, began, *keep(freeze_message(message))))
         return message
 
     async def traced_send(message: Message) -> None:
@@ -138,7 +145,7 @@ def traced_door(
                  len(body), more)
             )  # fmt: skip
         else:
-            append((began, "send", door, task, *freeze_message(message)))
+            append((began, "send", door, task, *keep(freeze_message(message))))
         try:
             await send(message)
         except BaseException as error:
