@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from asgi_lab.files import FileWriter
 from asgi_lab.interface import interface_of, single_callable
 from asgi_lab.recorder import LIMIT, Recorder
 from asgi_lab.tracer import Tracer

@@ -17,7 +17,7 @@ import os
 import platform
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from types import MappingProxyType
@@ -49,7 +49,7 @@ def snapshot(recorder: Recorder) -> Trace:
     return Trace(tuple(events), MappingProxyType(header_of(recorder)), first)
 
 
-def header_of(recorder: Recorder, **more: Any) -> dict[str, Any]:
+def header_of(recorder: Recorder) -> dict[str, Any]:
     """Return the first line of a trace file as a dict: versions, clock and limits."""
     return {
         "asgi_lab": FORMAT,
@@ -62,7 +62,6 @@ def header_of(recorder: Recorder, **more: Any) -> dict[str, Any]:
         "frameworks": _versions(FRAMEWORKS),
         "limits": {"events": recorder.limit, "preview": PREVIEW},
         "redacted": recorder.redact,
-        **more,
     }
 
 
@@ -140,7 +139,12 @@ class FileWriter:
     Raises `OSError` if the file cannot be opened or written.
     """
 
-    def __init__(self, path: str | Path, recorder: Recorder, **header: Any) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        recorder: Recorder,
+        header: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
         self.path = Path(path)
         self._recorder = recorder
         self._header = header
@@ -153,7 +157,7 @@ class FileWriter:
         lines = []
         if self._raw is None:
             self._open()
-            lines.append(dumps(header_of(self._recorder, **self._header)) + "\n")
+            lines.append(dumps({**header_of(self._recorder), **self._header()}) + "\n")
         origin = self._recorder.origin
         if first > self._next:
             at = records[0][0] if records else self._recorder.clock()

@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from asgi_lab.recorder import BATCH, COLD, Record, Recorder
 
@@ -48,11 +48,11 @@ class Ticker:
             self._followers.append((follower, 0))
         _followed.add(self)
 
-    def record(self, path: Path) -> None:
-        """Write a trace file from the first event on."""
+    def record(self, path: Path, header: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """Write a trace file from the first event on; `header()` adds to its first line."""
         from asgi_lab.files import FileWriter
 
-        self.follow(FileWriter(path, self.recorder))
+        self.follow(FileWriter(path, self.recorder, header))
 
     def start(self) -> None:
         """Tick from now on. Cheap to call at every connection."""

@@ -46,11 +46,12 @@ class WSGITracer:
         """Call the app with this very environ and a traced `start_response`."""
         self.ticker.start()
         request = Request(self.recorder, environ)
-        body = request.run(self.app, environ, request.traced_start_response(start_response))
+        body: Any = request.run(self.app, environ, request.traced_start_response(start_response))
         wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             request.end("return")
-            return body
+            whole: Iterable[bytes] = body
+            return whole
         return (SizedResponse if hasattr(body, "__len__") else Response)(body, request)
 
     @property

@@ -52,8 +52,11 @@ def report(address: str, key: bytes, kind: str, text: str) -> None:
 class Collector:
     """The command's side. `on_report(kind, text)` is called when a process cannot serve."""
 
-    def __init__(self, recorder: Recorder, key: bytes, on_report: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, recorder: Recorder, key: bytes, on_report: Callable[[str, str], None]
+    ) -> None:
         self.recorder = recorder
+        self.key = key
         self.header: dict[str, Any] = {}
         self.processes = 0
         self.lost = 0

@@ -10,11 +10,10 @@ import sys
 from typing import Any
 
 from asgi_lab.adapters.collector import Sender, report
+from asgi_lab.adapters.hosting import VARIABLE
 from asgi_lab.adapters.target import TargetError, load_target
 from asgi_lab.api import trace
 from asgi_lab.recorder import Recorder
-
-VARIABLE = "ASGI_LAB_HOSTED"
 
 
 def host() -> Any:

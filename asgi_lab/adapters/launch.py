@@ -23,7 +23,7 @@ def main() -> None:
     module, *arguments = sys.argv[1:]
     sys.argv = [module, *arguments]
     signal.signal(signal.SIGTERM, _exit)
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=_end_with_command, daemon=True).start()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
@@ -31,8 +31,9 @@ def _exit(*_: Any) -> NoReturn:
     sys.exit(0)
 
 
-def _end_with(lifeline: Any) -> None:
-    lifeline.read()
+def _end_with_command() -> None:
+    while os.read(0, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os.killpg(0, signal.SIGKILL)

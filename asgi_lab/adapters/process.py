@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from asgi_lab.adapters.output import ShortTracebacks
+
 PATIENCE = 10.0
 """Seconds that a server may take to finish its open requests."""
 
@@ -37,7 +39,7 @@ class ServerProcess:
     def __init__(
         self, argv: list[str], environ: Mapping[str, str], on_line: Callable[[str], None]
     ) -> None:
-        self._on_line = on_line
+        self._on_line = ShortTracebacks(on_line).line
         self._process = subprocess.Popen(
             [sys.executable, "-m", "asgi_lab.adapters.launch", *argv],
             stdin=subprocess.PIPE,

@@ -115,7 +115,9 @@ def _wsgiref(options: Options, _: Interface) -> list[str]:
 SERVERS = {
     server.name: server
     for server in (
-        Server("uvicorn", ("asgi",), _uvicorn, takes=frozenset(("workers", "reload", "loop", "http"))),
+        Server(
+            "uvicorn", ("asgi",), _uvicorn, takes=frozenset(("workers", "reload", "loop", "http"))
+        ),
         Server("hypercorn", ("asgi",), _hypercorn, takes=frozenset(("workers", "loop"))),
         Server("daphne", ("asgi",), _daphne),
         Server("granian", ("asgi", "wsgi"), _granian, takes=frozenset(("workers", "loop"))),

@@ -34,7 +34,7 @@ def load_target(target: str, app_dir: str = ".", factory: bool = False) -> tuple
     name, app_dir = _from_path(name, app_dir)
     if not name or not all(part.isidentifier() for part in name.split(".")):
         raise TargetError(
-            f"expected MODULE:ATTRIBUTE, such as main:app, or a file, such as main.py; got {target!r}"
+            f"expected MODULE:ATTRIBUTE, as in main:app, or a file, as in main.py; got {target!r}"
         )
     sys.path.insert(0, str(Path(app_dir).resolve()))
     module = _import(name, app_dir)
@@ -117,14 +117,20 @@ def _attribute(module: ModuleType, name: str, attribute: str) -> Any:
     apps = [key for key in names if not isinstance(vars(module)[key], type | ModuleType)
             and interface_of(vars(module)[key]) and not _imported(module, key)]  # fmt: skip
     if attribute:
-        raise TargetError(f"{name} has no attribute {attribute!r}{_near(attribute, names, apps=apps)}")
+        raise TargetError(
+            f"{name} has no attribute {attribute!r}{_near(attribute, names, apps=apps)}"
+        )
     hint = f"; did you mean {name}:{apps[0]}?" if apps else f", as in {name}:my_app"
     raise TargetError(f"{name} has neither `app` nor `application`: name the attribute{hint}")
 
 
 def _imported(module: ModuleType, key: str) -> bool:
     value = vars(module)[key]
-    return callable(value) and getattr(value, "__module__", module.__name__) != module.__name__ and hasattr(value, "__name__")
+    return (
+        callable(value)
+        and getattr(value, "__module__", module.__name__) != module.__name__
+        and hasattr(value, "__name__")
+    )
 
 
 def _call_factory(factory: Any, target: str) -> Any:

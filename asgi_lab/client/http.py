@@ -32,8 +32,29 @@ def open_client() -> httpx.AsyncClient:
     return client
 
 
-async def exchange(client: httpx.AsyncClient, base_url: str, progress: Progress) -> None:
-    """Send one request and read the whole answer, counting. Raises what httpx raises."""
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+"""Methods that may be sent again (RFC 9110, section 9.2.2)."""
+
+
+async def exchange(
+    client: httpx.AsyncClient, base_url: str, progress: Progress, reused: bool = False
+) -> None:
+    """Send one request and read the whole answer, counting. Raises what httpx raises.
+
+    A server may close a kept connection just when it is `reused` (Uvicorn does, after an app has
+    raised). Then nobody has answered, and the request is sent once more (RFC 9112, section 9.3.1).
+    """
+    try:
+        await _exchange(client, base_url, progress)
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+        if not reused or progress.status is not None:
+            raise
+        if progress.request.method not in IDEMPOTENT:
+            raise
+        await _exchange(client, base_url, progress)
+
+
+async def _exchange(client: httpx.AsyncClient, base_url: str, progress: Progress) -> None:
     request = progress.request
     headers = [(name.encode(), value.encode()) for name, value in request.headers]
     async with client.stream(

@@ -27,12 +27,14 @@ async def work(
     its connections for each request, which at a thousand of them takes longer than the request.
     """
     async with open_client() as client:
+        reused = False
         for request in queue:
             progress = Progress(request)
             if request.method == "WS":
                 doing = converse(base, progress, quiet)
             else:
-                doing = exchange(client, f"http://{base.netloc}", progress)
+                doing = exchange(client, f"http://{base.netloc}", progress, reused)
+                reused = True
             note(await _attempt(doing, progress, timeout))
 
 

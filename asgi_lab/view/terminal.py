@@ -82,6 +82,10 @@ def _events(trace: Trace, measures: Measures, width: int, conn: int | None) -> R
     return text
 
 
+def _summary(trace: Trace, measures: Measures, width: int) -> RenderableType:
+    return summary(measures, width, trace.dropped, trace.header.get("cost"))
+
+
 def _mark(body: str) -> str:
     return body.partition("  ")[2].lstrip()[:1]
 
@@ -99,6 +103,6 @@ VIEWS: dict[str, View] = {
     "sequence": _of_one(ladder),
     "layers": _of_one(onion),
     "concurrency": lambda trace, measures, width, conn: concurrency_chart(measures, width),
-    "summary": lambda trace, measures, width, conn: summary(measures, width, trace.dropped),
+    "summary": lambda trace, measures, width, conn: _summary(trace, measures, width),
 }
 """Every view by name: a function of a trace, its measures, a width and a connection."""

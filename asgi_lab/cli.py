@@ -1,0 +1,147 @@
+"""The command line: only wiring. What a command needs is imported when it runs."""
+
+# ruff: noqa: E501 - an option a line
+
+import sys
+from typing import Any
+
+import click
+
+from asgi_lab import __version__
+
+VIEWS = ("timeline", "events", "sequence", "layers", "concurrency", "summary")
+SERVER_NAMES = ("uvicorn", "hypercorn", "daphne", "granian", "gunicorn", "wsgiref")
+
+EXAMPLES = """\b
+Examples:
+  asgi-lab trace main:app                              serve it, see every event, Ctrl-C to end
+  asgi-lab trace main:app -r "GET /" -r "GET /slow"    send two requests, then exit
+  asgi-lab trace main:app -r "GET /" -n 100 -c 10      a hundred, ten at once
+  asgi-lab trace main:app -r 'POST /items {"a": 1}' -r "WS /chat hello | bye"
+  asgi-lab trace main.py --server granian --workers 2 --record trace.jsonl
+  asgi-lab trace shop.wsgi:application                 Flask, Django, any WSGI app: the same
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="asgi-lab")
+def main() -> None:
+    r"""See and understand ASGI: every scope, receive and send between server and app.
+
+    \b
+      asgi-lab trace main:app          trace an app of yours, live
+      asgi-lab show trace.jsonl        look at a recorded trace again
+    """
+
+
+def view_options(command: Any) -> Any:
+    """Add the options that `trace` and `show` share."""
+    options = [
+        click.option("--view", type=click.Choice(VIEWS), help="What to draw at the end."),
+        click.option("--conn", type=int, metavar="N", help="The connection to draw, for the views of one."),
+        click.option("--filter", "expression", metavar="EXPR", help="What to show, e.g. \"path=/api* took>100ms\"; recording is not affected."),
+        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print the result."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command(epilog=EXAMPLES)
+@click.argument("target")
+@click.option("--factory", is_flag=True, help="TARGET is a function that returns the app.")
+@click.option(
+    "--app-dir", default=".", metavar="DIR", help="Where to import TARGET from.  [default: here]"
+)
+@click.option(
+    "--server",
+    type=click.Choice(SERVER_NAMES),
+    help="The server to run it on.  [default: uvicorn; for WSGI gunicorn, else wsgiref]",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=None,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 picks a free one.  [default: 8000, or a free one with -r]",
+)
+@click.option(
+    "--workers",
+    default=1,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Processes; their traces are merged.",
+)
+@click.option("--reload", is_flag=True, help="Restart when the code changes (uvicorn).")
+@click.option("--loop", metavar="NAME", help="The server's event loop: asyncio or uvloop.")
+@click.option(
+    "--http", metavar="NAME", help="The server's HTTP parser: h11 or httptools (uvicorn)."
+)
+@click.option(
+    "-r",
+    "--request",
+    "requests",
+    multiple=True,
+    metavar='"GET /x"',
+    help='Send this request, then exit; repeatable. "POST /x body", "POST /x @file", "WS /chat hello | bye".',
+)
+@click.option(
+    "-H",
+    "--header",
+    "headers",
+    multiple=True,
+    metavar='"NAME: VALUE"',
+    help="A header for every -r request; repeatable.",
+)
+@click.option(
+    "-n", "--count", default=1, type=click.IntRange(1), help="Send the requests so many times."
+)
+@click.option("-c", "--concurrency", default=1, type=click.IntRange(1), help="So many at once.")
+@view_options
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the trace to FILE (.jsonl or .jsonl.gz) as it grows.",
+)
+@click.option(
+    "--max-events",
+    default=1_000_000,
+    type=click.IntRange(1),
+    show_default=True,
+    help="Events to keep in memory; the oldest are dropped and counted.",
+)
+@click.option(
+    "--no-redact", is_flag=True, help="Show credentials, cookies and other secrets as they are."
+)
+@click.option("--no-layers", is_flag=True, help="Only the boundary with the server, no middleware.")
+@click.option("-q", "--quiet", is_flag=True, help="Nothing live; only the result.")
+@click.argument("server_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER_OPTION ...]")
+def trace(**options: Any) -> None:
+    """Serve TARGET on a real server and show every event, live.
+
+    TARGET is MODULE:ATTRIBUTE, as in uvicorn (the attribute may be left out if it is `app` or
+    `application`), or a file. ASGI or WSGI is found out by itself. What follows `--` goes to the
+    server's own command line.
+    """
+    from asgi_lab.commands.trace import run_trace
+
+    sys.exit(run_trace(**options))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
+@view_options
+def show(**options: Any) -> None:
+    r"""Show a recorded trace again; several files (one a process) are merged by their clocks.
+
+    \b
+    Examples:
+      asgi-lab show trace.jsonl
+      asgi-lab show trace.jsonl --view sequence --conn 7
+      asgi-lab show trace.jsonl --filter "status>=500"
+      asgi-lab show trace.jsonl --format json | jq .summary
+    """
+    from asgi_lab.commands.show import run_show
+
+    sys.exit(run_show(**options))

@@ -1,0 +1,1 @@
+"""Apps to trace before you trace your own."""
