@@ -1,0 +1,51 @@
+# Everything a newcomer types. Needs Python 3.11 or newer, and make; the rest installs itself.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help trace test lint types bench format clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "asgi-lab needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "Choose another: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.sample: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --constraint constraints.txt --editable '.[sample]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.sample
+
+trace: $(VENV)/.sample ## trace the bundled FastAPI sample, driven by a few requests
+	$(BIN)/asgi-lab trace asgi_lab.samples.fastapi_app:app -c 8 \
+	  -r 'GET /fast' -r 'GET /slow' -r 'GET /stream' -r 'WS /echo hello | goodbye' \
+	  -r 'GET /thread' -r 'GET /blocking' -r 'GET /fast?late=yes' -r 'GET /fail'
+
+test: lint types ## lint, types and all tests (what CI runs)
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.dev ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## what tracing costs, beside what others cost, as ratios of one run
+	$(BIN)/python -m bench
+
+format: $(VENV)/.dev ## ruff: mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what was installed and built here
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
