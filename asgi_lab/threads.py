@@ -59,20 +59,27 @@ class Work:
             self._append((self._began, "worked", self._door, self._task, self._began, "cancelled"))
 
 
-CARRIERS = {"Context.run": 0, "SyncToAsync.thread_handler": -1, "_next": 0}
-"""Functions that call their argument of this number: of contextvars, asgiref and Starlette."""
+CARRIERS: dict[str, int | str] = {
+    "Context.run": 0,
+    "SyncToAsync.thread_handler": -1,  # asgiref
+    "_next": 0,  # Starlette
+    "_run_sync_endpoint": "function",  # FastAPI
+}
+"""Functions that call one of their arguments, and which."""
 
 
 def call_name(call: Any, *args: Any) -> str:
     """Return the name of the user's function, under partials, contexts and what frameworks add."""
+    named: dict[str, Any] = {}
     while True:
         name = str(getattr(call, "__qualname__", type(call).__qualname__))
+        at = CARRIERS.get(name)
         if isinstance(call, functools.partial):
-            function = call.keywords.get("function")  # FastAPI's `_run_sync_endpoint`
-            call, args = (function or call.func), (*call.args, *args)
-        elif name in CARRIERS and args:
-            at = CARRIERS[name]
+            call, args, named = call.func, (*call.args, *args), call.keywords
+        elif isinstance(at, int) and args:
             call, args = args[at], args[1:] if at == 0 else ()
+        elif isinstance(at, str) and at in named:
+            call, args, named = named[at], (), {}
         else:
             return name
 
