@@ -58,7 +58,7 @@ def freeze_message(message: Any) -> Facts:
         if kind == "http.response.start" and len(message) == 3:
             status, headers = message.get("status"), message.get("headers")
             if type(status) is int and type(headers) is list:
-                return (kind, status, tuple(map(tuple, headers[:MAX_ITEMS])))
+                return (kind, status, freeze_headers(headers))
         for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
             payload = message.get(field)
             if isinstance(payload, (bytes, bytearray, memoryview, str)):
@@ -91,7 +91,7 @@ def freeze_scope(scope: Any) -> Facts:
         key = (kind, get("http_version"), get("scheme"), get("root_path"), len(scope))
         setting = _settings.get(key) or _new_setting(key, scope)
         if extensions or kind == "websocket":
-            setting = (*setting, tuple(extensions or ()), tuple(get("subprotocols") or ()))
+            setting = (*setting, _items(extensions), _items(get("subprotocols")))
         return (
             kind,
             setting,
@@ -99,8 +99,8 @@ def freeze_scope(scope: Any) -> Facts:
             path if path is None or len(path) <= PREVIEW else cut(path),
             cut(raw_path) if raw_path and b"%" in raw_path else None,
             cut(query) if query else None,
-            tuple(map(tuple, headers)) if type(headers) is list else freeze_headers(headers),
-            tuple(get("client") or ()),
+            freeze_headers(headers),
+            _items(get("client")),
         )
     except Exception:
         return _freeze_odd_scope(scope)
@@ -114,7 +114,7 @@ def _new_setting(key: Any, scope: Any) -> tuple[Any, ...]:
     if len(_settings) >= MAX_SETTINGS:
         _settings.clear()
     spec_version = scope.get("asgi", {}).get("spec_version")
-    server = tuple(scope.get("server") or ())
+    server = _items(scope.get("server"))
     setting: tuple[Any, ...] = atom((*key[1:4], server, spec_version))
     _settings[key] = setting
     return setting
@@ -129,18 +129,21 @@ def _freeze_odd_scope(scope: Any) -> Facts:
         return (None, (("unreadable", type(error).__name__),))
 
 
-def freeze_headers(headers: object) -> Atom:
+def freeze_headers(headers: Any) -> Atom:
     """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it."""
-    if headers is None:
-        return ()
-    if not isinstance(headers, (list, tuple)):
-        return _name(headers)
+    if type(headers) is not list and not isinstance(headers, (list, tuple)):
+        return () if headers is None else _name(headers)
     if len(headers) > MAX_ITEMS:
         headers = headers[:MAX_ITEMS]
-    try:
-        return tuple(map(tuple, headers))
-    except TypeError:
-        return atom(headers)
+    return tuple([pair if type(pair) is tuple else _freeze_pair(pair) for pair in headers])
+
+
+def _freeze_pair(pair: Any) -> Atom:
+    return tuple(pair) if isinstance(pair, (list, tuple)) else atom(pair)
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (list, tuple, dict)) else ()
 
 
 def freeze_value(key: object, value: object) -> Atom:
@@ -187,17 +190,17 @@ def atom(value: Any, depth: int = 0) -> Atom:
     kind = type(value)
     if value is None or kind is bool:
         return value
-    if isinstance(value, int):
+    if issubclass(kind, int):
         return int(value) if -(2**63) <= value < 2**64 else f"<int of {value.bit_length()} bits>"
-    if isinstance(value, float):
+    if issubclass(kind, float):
         return float(value) if value - value == 0 else repr(float(value))
-    if isinstance(value, str):
+    if issubclass(kind, str):
         return cut(str.__str__(value))
-    if isinstance(value, (bytes, bytearray)):
+    if issubclass(kind, (bytes, bytearray)):
         return cut(bytes(value[: PREVIEW + 1]))
-    if depth < MAX_DEPTH and isinstance(value, (list, tuple)):
+    if depth < MAX_DEPTH and issubclass(kind, (list, tuple)):
         return tuple(atom(item, depth + 1) for item in value[:MAX_ITEMS])
-    if depth < MAX_DEPTH and isinstance(value, dict):
+    if depth < MAX_DEPTH and issubclass(kind, dict):
         items = list(value.items())[:MAX_ITEMS]
         return {_key(key): atom(item, depth + 1) for key, item in items}
     return _name(value)

@@ -102,7 +102,7 @@ def keep(facts: Facts) -> Facts:
             return facts
         return _kept(facts, redact=True)
     except Exception:
-        return _kept(atom(facts), redact=True)  # an odd value of a broken app
+        return _kept_odd(facts, redact=True)
 
 
 def keep_all(facts: Facts) -> Facts:
@@ -110,7 +110,7 @@ def keep_all(facts: Facts) -> Facts:
     try:
         return _kept(facts, redact=False)
     except Exception:
-        return _kept(atom(facts), redact=False)
+        return _kept_odd(facts, redact=False)
 
 
 def mask_payloads(batch: list[Any]) -> None:
@@ -138,6 +138,14 @@ def _kept(facts: Facts, redact: bool) -> Facts:
             path, raw_path, query = mask(path), mask(raw_path), mask(query)
         return (kind, setting, method, path, raw_path, query, headers, client)
     return facts
+
+
+def _kept_odd(facts: Facts, redact: bool) -> Facts:
+    """Return facts that hold an odd value of a broken app."""
+    try:
+        return _kept(atom(facts), redact)
+    except Exception as error:
+        return (None, (("unreadable", type(error).__name__),))
 
 
 def clean_pairs(pairs: Pairs, redact: bool) -> Pairs:
