@@ -20,7 +20,7 @@ def interface_of(app: Any) -> Interface | None:
         return "asgi"
     try:
         parameters = inspect.signature(app).parameters.values()
-    except (TypeError, ValueError):
+    except Exception:  # a broken app's odd signature, too
         return "asgi"
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     needed = [p for p in parameters if p.kind in positional and p.default is p.empty]

@@ -12,6 +12,10 @@ What cannot be viewed (slots, extension types, functions) ends the walk: it is c
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from asgi_lab.atoms import PREVIEW, Facts
+from asgi_lab.interface import interface_of
+from asgi_lab.running import current
+from asgi_lab.standin import StandIn
 from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
 NEXT = ("middleware_stack", "asgi_app", "app")
@@ -19,7 +23,7 @@ NEXT = ("middleware_stack", "asgi_app", "app")
 
 MAX_LAYERS = 255
 
-Call = Callable[..., Awaitable[None]]
+Call = Callable[..., Awaitable[Any]]
 
 
 def tap_layers(app: ASGIApp, call: Call, layer: int = 0) -> ASGIApp:
@@ -45,45 +49,95 @@ def next_name(app: Any) -> str | None:
     return None
 
 
+class Quiet:
+    """A base class first in line, so that making a view runs no hook of the user's classes."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Tell no one."""
+
+    def __del__(self) -> None:
+        """Close nothing: the object itself is still alive."""
+
+
 def view(app: Any, name: str, call: Call, layer: int) -> ASGIApp:
     """Return a view of `app` whose attribute `name` is tapped, or `app` if it cannot be viewed."""
-    taps: dict[int, tuple[Any, ASGIApp]] = {}  # by identity; the app is kept, so ids stay unique
+    known: tuple[Any, Any] = (None, None)
 
-    def get(_: Any) -> Any:
-        following = app.__dict__.get(name)
-        if not callable(following):
-            return following
-        known = taps.get(id(following))
-        if known is None or known[0] is not following:
-            known = taps[id(following)] = (following, tap(following, app, viewed, call, layer + 1))
+    def get(self: Any) -> Any:
+        nonlocal known
+        following = vars(self).get(name)
+        if known[0] is not following:
+            known = (following, tap(following, app, viewed, call, layer + 1))
         return known[1]
 
-    def put(_: Any, value: Any) -> None:
-        app.__dict__[name] = value
+    def put(self: Any, value: Any) -> None:
+        vars(self)[name] = value
 
     try:
         cls: Any = type(app)
         body = {name: property(get, put), "__slots__": (), "__module__": cls.__module__,
                 "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}  # fmt: skip
-        viewed: Any = object.__new__(type(cls)(cls.__name__, (cls,), body))
-        viewed.__dict__ = app.__dict__
+        viewed: Any = object.__new__(type.__new__(type(cls), cls.__name__, (Quiet, cls), body))
+        object.__setattr__(viewed, "__dict__", app.__dict__)
     except Exception:
         return app  # type: ignore[no-any-return]
     return viewed  # type: ignore[no-any-return]
 
 
-def tap(following: ASGIApp, app: Any, viewed: Any, call: Call, layer: int) -> ASGIApp:
-    """Return `following` as layer number `layer`, entered through `call`."""
+def tap(following: Any, app: Any, viewed: Any, call: Call, layer: int) -> Any:
+    """Return `following` as layer number `layer`, entered through `call`, if it speaks ASGI 3."""
+    if interface_of(following) != "asgi":
+        return following  # built later, or a WSGI app: Starlette's WSGIMiddleware has one
     inner = tap_layers(following, call, layer)
     name = ("layer", layer_name(following))
 
-    async def tapped(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("app") is viewed:  # Starlette writes itself into the scope
+    def enter(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        if type(scope) is dict and scope.get("app") is viewed:  # Starlette writes itself there
             scope["app"] = app
-        facts = (name, ("path", scope.get("path")), ("root_path", scope.get("root_path")))
-        await call(inner, scope, receive, send, layer, (facts,))
+        return call(inner, scope, receive, send, layer, freeze_place(name, scope))
 
-    return tapped
+    return Tap(following, enter)
+
+
+class Tap(StandIn):
+    """The next app as its middleware sees it: that app in all but its call."""
+
+    __slots__ = ("__enter", "__following")
+
+    def __init__(self, following: ASGIApp, enter: ASGIApp) -> None:
+        super().__init__(following)
+        self.__enter = enter
+        self.__following = following
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, *more: Any, **named: Any
+    ) -> Any:
+        """Enter the layer; a call with other arguments than ASGI's is none of our business."""
+        if more or named:
+            return await self.__following(scope, receive, send, *more, **named)
+        return await self.__enter(scope, receive, send)
+
+    def __repr__(self) -> str:
+        return repr(self.__following)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.__following)
+
+
+def freeze_place(name: tuple[str, str], scope: Any) -> Facts:
+    """Return the facts of a call of a layer: its name, and the path as it stands there."""
+    try:
+        path, root_path = scope.get("path"), scope.get("root_path")
+    except Exception:
+        path = root_path = None
+    facts = ((name, ("path", path), ("root_path", root_path)),)
+    if type(path) is str and len(path) <= PREVIEW and "=" not in path:
+        return facts
+    recorder = current.get()[0]
+    return facts if recorder is None else recorder.keep(facts)
 
 
 def layer_name(app: Any) -> str:

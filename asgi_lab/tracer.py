@@ -20,6 +20,7 @@ from asgi_lab.atoms import PREVIEW, Facts, freeze_error, freeze_message, freeze_
 from asgi_lab.layers import tap_layers
 from asgi_lab.recorder import BATCH, Recorder
 from asgi_lab.running import current, follow_tasks, slices
+from asgi_lab.standin import StandIn
 from asgi_lab.threads import follow_threads
 from asgi_lab.ticker import Ticker
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
@@ -30,20 +31,22 @@ if TYPE_CHECKING:
 here = current.get
 
 
-class Tracer:
+class Tracer(StandIn):
     """An ASGI app that calls another and records what passes; see `asgi_lab.trace`.
 
     It can stand wherever the app stood: other attributes are the app's own.
     """
 
+    __slots__ = ("_entry", "_run", "_threads_followed", "app", "recorder", "ticker")
+
     def __init__(self, app: ASGIApp, recorder: Recorder, *, run: bool, layers: bool) -> None:
+        super().__init__(app)
         self.app = app
         self.recorder = recorder
         self.ticker = Ticker(recorder)
         self._run = run
         self._entry = tap_layers(app, traced_call) if layers else app
         self._threads_followed = False
-        self._loop: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Call the app with this very scope, and a traced `receive` and `send`."""
@@ -72,11 +75,6 @@ class Tracer:
 
         return snapshot(self.recorder)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "app":  # a half-made copy
-            raise AttributeError(name)
-        return getattr(self.app, name)
-
     def _slices(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         coro: Any = self._entry(scope, receive, send)
         return slices(coro, *current.get()) if type(coro) is CoroutineType else coro
@@ -85,8 +83,7 @@ class Tracer:
         if not self._threads_followed:
             self._threads_followed = follow_threads()
         loop = _get_running_loop()
-        if loop is not self._loop:
-            self._loop = loop
+        if loop is not None:  # asyncio's: other libraries' tasks cannot be followed
             follow_tasks(loop)
 
 
@@ -136,7 +133,8 @@ def traced_door(
         began = now()
         if (
             type(message) is dict
-            and message.get("type") == "http.response.body"
+            and type(kind := message.get("type")) is str
+            and kind == "http.response.body"
             and type(body := message.get("body")) is bytes
         ):
             more = message.get("more_body") is True
