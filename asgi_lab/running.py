@@ -11,8 +11,9 @@ loop's own; a context variable says whose they are, because a task inherits its 
 
 import asyncio
 from collections.abc import Coroutine, Generator
+from contextlib import suppress
 from contextvars import ContextVar
-from types import coroutine
+from types import CellType, coroutine
 from typing import Any
 
 from asgi_lab.recorder import Recorder
@@ -30,6 +31,7 @@ def slices(inner: Any, recorder: Any, door: int, task: int) -> Generator[Any, An
     append, now = recorder.append, recorder.clock
     resume, value = inner.send, None
     while True:
+        awaited = None  # and below, `value`: nothing is kept alive for longer than without us
         began = now()
         append((began, "run", door, task))
         try:
@@ -37,6 +39,7 @@ def slices(inner: Any, recorder: Any, door: int, task: int) -> Generator[Any, An
         except StopIteration as end:
             return end.value
         finally:
+            value = None
             append((now(), "ran", door, task, began))
         try:
             value = yield awaited
@@ -67,8 +70,7 @@ class TaskSlices(Coroutine[Any, Any, Any]):
         self._door, self._task = door, next(recorder.tasks)
         self._place: Place | None = (recorder, door, self._task) if own_context else None
         self._began = recorder.clock()
-        name = getattr(inner, "__qualname__", type(inner).__qualname__)
-        pairs = (("name", name), ("parent", parent))
+        pairs = (("name", coro_name(inner)), ("parent", parent))
         recorder.append((self._began, "task", door, self._task, pairs))
 
     def send(self, value: Any) -> Any:
@@ -98,18 +100,22 @@ class TaskSlices(Coroutine[Any, Any, Any]):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._inner)
+
     def _slice(self, resume: Any, *value: Any) -> Any:
         began = self._note("run")
-        end: BaseException | None = None
+        end = ""
         try:
             return resume(*value)
         except BaseException as error:
-            end = error
+            end = outcome(error)
             raise
         finally:
             self._note("ran", began)
-            if end is not None:
-                self._note("done", self._began, outcome(end))
+            if end:
+                self._note("done", self._began, end)
 
     def _note(self, kind: str, *facts: Any) -> int:
         now = self._recorder.clock()
@@ -124,23 +130,61 @@ def outcome(end: BaseException) -> str:
     return "cancelled" if isinstance(end, asyncio.CancelledError) else type(end).__name__
 
 
-def follow_tasks(loop: Any) -> None:
-    """Chain our task factory in front of the loop's own, unless it is there already.
+def coro_name(coro: Any) -> str:
+    """Return the name of a task's function, also where anyio's task group has wrapped it."""
+    name = str(getattr(coro, "__qualname__", type(coro).__qualname__))
+    if name in ("TaskHandle._run_coro", "TaskGroup._run_wrapped_task"):
+        with suppress(Exception):
+            own = coro.cr_frame.f_locals
+            return coro_name(own["coro"] if "coro" in own else own["self"]._coro)
+    return name
 
-    `loop` is None where the loop is not asyncio's: its tasks cannot be followed.
+
+class TaskFactory:
+    """A task factory in front of another, in which children of connections are stepped.
+
+    Its attributes are the other's: anyio recognises asyncio's eager factories by their code, and
+    takes the task class from their closure.
     """
-    previous = loop.get_task_factory() if loop is not None else None
-    if loop is None or getattr(previous, "follows_connections", False):
-        return
 
-    def factory(loop: Any, coro: Any, **options: Any) -> Any:
-        context = options.get("context")
-        place = current.get() if context is None else context.get(current, NOWHERE)
-        if place[0] is not None and asyncio.iscoroutine(coro):
-            coro = TaskSlices(coro, place, own_context=context is None)
-        if previous is None:
-            return asyncio.Task(coro, loop=loop, **options)
-        return previous(loop, coro, **options)
+    __slots__ = ("_previous",)
 
-    factory.follows_connections = True  # type: ignore[attr-defined]
-    loop.set_task_factory(factory)
+    def __init__(self, previous: Any) -> None:
+        self._previous = previous
+
+    def __call__(self, loop: Any, coro: Any, **options: Any) -> Any:
+        """Make a task."""
+        coro = stepped(coro, options.get("context"))
+        if self._previous is not None:
+            return self._previous(loop, coro, **options)
+        task = asyncio.Task(coro, loop=loop, **options)
+        if trail := getattr(task, "_source_traceback", None):  # in debug mode: end it as before
+            del trail[-2:]
+        return task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._previous, name)
+
+    @property
+    def __closure__(self) -> Any:
+        constructor = self._previous.__closure__[0].cell_contents
+
+        def construct(coro: Any, **options: Any) -> Any:
+            return constructor(stepped(coro, options.get("context")), **options)
+
+        return (CellType(construct),)
+
+
+def stepped(coro: Any, context: Any) -> Any:
+    """Return a coroutine that notes its slices, if it is born of a connection."""
+    place = current.get() if context is None else context.get(current, NOWHERE)
+    if place[0] is None or type(coro) is TaskSlices or not asyncio.iscoroutine(coro):
+        return coro
+    return TaskSlices(coro, place, own_context=context is None)
+
+
+def follow_tasks(loop: Any) -> None:
+    """Chain our task factory in front of the loop's own, unless it is there already."""
+    previous = loop.get_task_factory()
+    if type(previous) is not TaskFactory:
+        loop.set_task_factory(TaskFactory(previous))
