@@ -82,7 +82,10 @@ class TaskSlices(Coroutine[Any, Any, Any]):
 
     def throw(self, *error: Any) -> Any:
         """Resume the inner coroutine with an exception."""
-        return self._slice(self._inner.throw, *error)
+        try:
+            return self._slice(self._inner.throw, *error)
+        finally:
+            del error  # its traceback leads to this frame: a cycle
 
     def close(self) -> None:
         """Close the inner coroutine."""
@@ -113,6 +116,7 @@ class TaskSlices(Coroutine[Any, Any, Any]):
             end = outcome(error)
             raise
         finally:
+            value = ()
             self._note("ran", began)
             if end:
                 self._note("done", self._began, end)
@@ -159,7 +163,7 @@ class TaskFactory:
             return self._previous(loop, coro, **options)
         task = asyncio.Task(coro, loop=loop, **options)
         if trail := getattr(task, "_source_traceback", None):  # in debug mode: end it as before
-            del trail[-2:]
+            del trail[-2 if isinstance(loop, asyncio.BaseEventLoop) else -1 :]
         return task
 
     def __getattr__(self, name: str) -> Any:
