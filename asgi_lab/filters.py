@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asgi_lab.connection import Connection
 from asgi_lab.events import Event
-from asgi_lab.measures import Connection, Measures
+from asgi_lab.measures import Measures
 
 Names = dict[tuple[int, int], str]
 """What the layers of each connection are called."""
@@ -81,13 +82,39 @@ class Filter:
             for event in events
             if event.kind == "scope"
         }
-        return [
-            event for event in events if all(test(get(event, names)) for get, test in self.of_event)
-        ]
+        return [event for event in events if self.holds(event, names)]
+
+    def holds(self, event: Event, names: Names) -> bool:
+        """Return whether all terms about the event hold for this one."""
+        return all(test(get(event, names)) for get, test in self.of_event)
 
     def matches(self, connection: Connection) -> bool:
         """Return whether all terms about the connection hold for this one."""
         return all(test(get(connection)) for get, test in self.of_connection)
+
+
+class Stream:
+    """A filter of events as they come. Of a connection, it knows what is known by then."""
+
+    def __init__(self, chosen: Filter) -> None:
+        self._filter = chosen
+        self._measures = Measures()
+        self._names: Names = {}
+
+    def select(self, events: Sequence[Event]) -> list[Event]:
+        """Return those of the next events for which all terms hold."""
+        self._measures.feed(events)
+        known, names = {**self._measures.finished, **self._measures.open}, self._names
+        wanted = {conn for conn, c in known.items() if self._filter.matches(c)}
+        for event in events:
+            if event.kind == "scope":
+                names[event.conn, event.layer] = str(event.data.get("layer", ""))
+        if len(names) > MAX_NAMES:
+            self._names = {key: name for key, name in names.items() if key[0] in known}
+        return [e for e in events if e.conn in wanted and self._filter.holds(e, names)]
+
+
+MAX_NAMES = 100_000
 
 
 def compile_filter(expression: str) -> Filter:

@@ -3,8 +3,9 @@
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from asgi_lab.connection import Connection
 from asgi_lab.events import Event, Trace
-from asgi_lab.measures import Connection, Measures
+from asgi_lab.measures import Measures
 
 
 def report(trace: Trace) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "header": dict(trace.header),
         "dropped": trace.dropped,
         "summary": _summary(measures),
-        "connections": [_connection(connection) for connection in measures.connections],
+        "connections": [_connection(c, measures) for c in measures.connections],
         "events": [_event(event) for event in trace.events],
     }
 
@@ -27,7 +28,7 @@ def _event(event: Event) -> dict[str, Any]:
     return {**event._asdict(), "data": dict(event.data)}
 
 
-def _connection(c: Connection) -> dict[str, Any]:
+def _connection(c: Connection, m: Measures) -> dict[str, Any]:
     return {
         "conn": c.conn,
         "pid": c.pid,
@@ -44,6 +45,7 @@ def _connection(c: Connection) -> dict[str, Any]:
         "at": c.at,
         "bytes_in": c.bytes_in,
         "bytes_out": c.bytes_out,
+        "blocked": m.blocked(c, m.last),
         "spent": {str(what): ns for what, ns in c.spent.items()},
     }
 
@@ -60,7 +62,11 @@ def _summary(m: Measures) -> dict[str, Any]:
         "bytes_in": m.bytes_in,
         "bytes_out": m.bytes_out,
         "latency": {name: m.latency.quantile(q) for name, q in quantiles.items()},
-        "loop": {"held": m.held, "utilisation": m.utilisation, "longest": _plain(m.hold)},
+        "loop": {
+            "held": m.loops.held,
+            "utilisation": m.utilisation,
+            "longest": _plain(m.loops.longest),
+        },
         "threads": _plain(m.threads),
         "lifespan": _plain(m.lifespan),
         "errors": [_plain(failure) for failure in m.failures.values()],

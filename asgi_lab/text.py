@@ -1,147 +1,17 @@
-"""A trace as plain text, one line an event; and how durations, sizes and messages are written.
-
-Nothing that comes from a client or an app reaches a terminal raw: `clean` escapes what does not
-print, and a body that is not text is named by its size.
-"""
+"""A trace as plain text, one line an event."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from asgi_lab.events import Data, Event
+from asgi_lab.message import message, pair
+from asgi_lab.plain import clean, duration
 from asgi_lab.recorder import BEGINS
 
 QUICK = 50_000
 """Nanoseconds within which an end is folded into the line of its begin."""
 
-PREVIEW = 40
-"""Characters shown of a body, or of any one value."""
-
 FOLDS = frozenset({"receive", "send", "run", "submit"})
 """Kinds whose end may be folded; calls and tasks keep theirs, because much happens between."""
-
-
-def duration(ns: int | float) -> str:
-    """Return nanoseconds in three digits and a unit: `812 µs`, `12.3 ms`, `1.02 s`, `3 min 5 s`."""
-    if ns < 0:
-        return "-" + duration(-ns)
-    if ns < 1:
-        return "0 µs"
-    if ns >= 120e9:
-        minutes, seconds = divmod(round(ns / 1e9), 60)
-        return f"{minutes} min {seconds} s"
-    if ns < 1000:
-        return f"{ns:.0f} ns"
-    for unit, size in (("µs", 1e3), ("ms", 1e6)):
-        if float(digits := _three(ns / size)) < 1000:
-            return f"{digits} {unit}"
-    return f"{_three(ns / 1e9)} s"
-
-
-def size(count: int | float) -> str:
-    """Return a number of bytes in three digits and a decimal unit: `13 B`, `1.23 MB`."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5:
-            return f"{int(value)} B" if unit == "B" else f"{_three(value)} {unit}"
-        value /= 1000
-    return f"{_three(value)} TB"
-
-
-def _three(value: float) -> str:
-    """Return a number with three significant digits."""
-    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with thousands separated and its noun: `1 request`, `1,234 requests`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def clean(text: object) -> str:
-    r"""Return a text in which all that does not print is escaped: `\x1b`, `\n`, `\u202e`."""
-    text = text if isinstance(text, str) else str(text)
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
-
-
-def shorten(text: str, width: int, where: str = "end") -> str:
-    """Return `text` in at most `width` characters, an ellipsis at its `end` or `middle`."""
-    if len(text) <= width:
-        return text
-    if where == "end" or width < 5:
-        return text[: max(width - 1, 0)] + "…"
-    tail = (width - 1) // 2
-    return text[: width - 1 - tail] + "…" + text[len(text) - tail :]
-
-
-def payload(data: Data) -> str | None:
-    """Return what a message carries: its text in quotes, or `<31 bytes>`; None if nothing."""
-    for name in ("text", "body", "bytes"):
-        body = data.get(name)
-        if not isinstance(body, str):
-            continue
-        raw = body.encode("utf-8", "surrogateescape" if _is_bytes(body) else "surrogatepass")
-        length = data.get("length")
-        total = length if isinstance(length, int) else len(raw)
-        if not total:
-            return "(empty)"
-        if _is_binary(body):
-            return f"<{count(total, 'byte')}>"
-        cut = total > len(raw) or len(body) > PREVIEW
-        quoted = f'"{clean(body[:PREVIEW])}{"…" if cut else ""}"'
-        return f"{quoted} {size(total)}" if cut else quoted
-    return None
-
-
-def _is_bytes(text: str) -> bool:
-    return not any("\ud800" <= char < "\udc80" or "\udcff" < char <= "\udfff" for char in text)
-
-
-def _is_binary(text: str) -> bool:
-    odd = sum(not (char.isprintable() or char in "\r\n\t") for char in text)
-    return any("\udc80" <= char <= "\udcff" for char in text[:-3]) or odd > len(text) // 8
-
-
-def message(data: Data) -> str:
-    """Return one message in one line: `http.response.start 200 text/html`."""
-    parts = [clean(data.get("type") or "(no type)")]
-    for name in ("status", "code", "subprotocol", "reason", "message", "path"):
-        if data.get(name) not in (None, ""):
-            parts.append(shorten(clean(data[name]), PREVIEW))
-    if content_type := header(data.get("headers"), "content-type"):
-        parts.append(shorten(clean(content_type), PREVIEW))
-    body = payload(data)
-    if body is not None:
-        parts.append(body)
-    if data.get("more_body") is True:
-        parts.append("more to come")
-    known = {"type", "took", "status", "headers", "body", "bytes", "text", "length", "more_body"}
-    known |= {"code", "subprotocol", "reason", "message", "path"}
-    parts += [pair(key, value) for key, value in data.items() if key not in known][:4]
-    return " ".join(parts)
-
-
-def pair(key: str, value: Any) -> str:
-    """Return `key=value`, cut and clean."""
-    return f"{clean(key)}={shorten(clean(value), PREVIEW)}"
-
-
-def header(headers: Any, name: str) -> str:
-    """Return the value of a header, or an empty string; `headers` may be anything."""
-    if not isinstance(headers, (list, tuple)):
-        return ""
-    for item in headers:
-        if isinstance(item, (list, tuple)) and len(item) == 2 and str(item[0]).lower() == name:
-            return str(item[1])
-    return ""
 
 
 def called(event: Event) -> str:

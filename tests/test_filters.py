@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_measures import REQUEST, any_event, events, get, took
 
 from asgi_lab.events import Event, Trace
-from asgi_lab.filters import CONNECTION_KEYS, EVENT_KEYS, compile_filter
+from asgi_lab.filters import CONNECTION_KEYS, EVENT_KEYS, Stream, compile_filter
+from tests.test_measures import REQUEST, any_event, events, get, took
 
 FAILED = events(
     (30, "scope", {**get("/boom"), "method": "POST", "pid": 7}),
@@ -75,6 +75,18 @@ def test_terms_about_connections_select_all_their_events(
 )
 def test_terms_about_events(expression: str, count: int) -> None:
     assert len(compile_filter(expression).select(ALL)) == count
+
+
+def test_a_stream_selects_of_what_it_knows_by_then() -> None:
+    stream = Stream(compile_filter("status=200 kind=sen*"))
+    assert stream.select(REQUEST[:11]) == []
+    assert [event.kind for event in stream.select(REQUEST[11:])] == ["send", "sent", "send", "sent"]
+    assert stream.select(FAILED) == []
+
+
+def test_a_stream_knows_the_names_of_layers() -> None:
+    stream = Stream(compile_filter("layer=GZip*"))
+    assert [len(stream.select([event])) for event in OPEN] == [0, 1, 1]
 
 
 def test_a_trace_filters() -> None:

@@ -8,23 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_lab.events import Event, decode
-from asgi_lab.measures import (
+from asgi_lab.concurrency import concurrency
+from asgi_lab.connection import (
     APP,
     AWAIT,
     CLIENT,
     HOLD,
     MAX_PHASES,
-    MAX_ROUTES,
     QUEUED,
-    SECOND,
     SENDING,
     THREAD,
-    Histogram,
-    Measures,
-    concurrency,
-    payload_size,
 )
+from asgi_lab.events import Event, decode
+from asgi_lab.histogram import Histogram
+from asgi_lab.loop import SECOND
+from asgi_lab.measures import MAX_ROUTES, Measures
+from asgi_lab.message import payload_size
 from asgi_lab.recorder import KINDS, Recorder
 from asgi_lab.tracer import Tracer
 
@@ -216,7 +215,11 @@ def test_threads_and_the_longest_hold() -> None:
     measures = measured(REQUEST)
     threads = measures.threads
     assert (threads.calls, threads.most_busy, threads.longest_queue) == (1, 1, 2 * MS)
-    assert (measures.hold.took, measures.hold.route, measures.held) == (MS, "GET /slow", 4 * MS)
+    assert (measures.loops.longest.took, measures.loops.longest.route, measures.loops.held) == (
+        MS,
+        "GET /slow",
+        4 * MS,
+    )
     assert measures.utilisation == pytest.approx(4 / 21)
 
 
@@ -224,7 +227,7 @@ def test_a_long_hold_is_spread_over_its_seconds() -> None:
     measures = measured(
         events((0, "scope", get()), (500, "run"), (2600, "ran", took(2100)), (2600, "return"))
     )
-    assert dict(measures.held_in) == {2: 600 * MS, 1: SECOND, 0: 500 * MS}
+    assert dict(measures.loops.held_in) == {2: 600 * MS, 1: SECOND, 0: 500 * MS}
     assert dict(measures.ended_in) == {2: 1}
     assert measures.rate(3 * SECOND, 3) == pytest.approx(1 / 3)
 
@@ -241,7 +244,7 @@ def test_wsgi_holds_a_thread_and_not_the_loop() -> None:
     measures = measured(events(*facts))
     (c,) = measures.connections
     assert (c.status, c.bytes_out, c.spent[HOLD]) == (404, 1, 2 * MS)
-    assert (measures.held, measures.statuses) == (0, {"4xx": 1})
+    assert (measures.loops.held, measures.statuses) == (0, {"4xx": 1})
 
 
 def test_what_is_kept_is_bounded_and_what_is_forgotten_does_not_return() -> None:

@@ -8,16 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
-from test_measures import MS, REQUEST, any_event, events, get, measured, took
 
+from asgi_lab.connection import AWAIT, CLIENT, HOLD, PHASES, SENDING, THREAD, Connection
 from asgi_lab.events import Event, Trace
-from asgi_lab.measures import AWAIT, CLIENT, HOLD, PHASES, SENDING, Connection
+from asgi_lab.loop import SECOND
 from asgi_lab.view.bars import GLYPHS, axis, cells, legend
 from asgi_lab.view.concurrency import chart
-from asgi_lab.view.live import PLAIN_RATE, Live, plain_line
+from asgi_lab.view.frame import status_line
+from asgi_lab.view.live import Live
+from asgi_lab.view.plainlines import PLAIN_RATE, plain_line
 from asgi_lab.view.rows import layout
 from asgi_lab.view.summary import summary
+from asgi_lab.view.table import shared_axes
 from asgi_lab.view.terminal import VIEWS, choose, render
+from tests.test_measures import MS, REQUEST, any_event, events, get, measured, took
 
 BOOM = events(
     (13, "scope", get("/boom")),
@@ -79,7 +83,21 @@ def test_each_shape_is_one_cell_and_like_no_other() -> None:
     glyphs = [glyph for glyph, _, _ in GLYPHS.values()]
     assert len(set(glyphs)) == len(PHASES)
     assert all(len(glyph) == 1 for glyph in glyphs)
-    assert len(legend(set(PHASES) - {"app"}).plain) <= 80
+
+
+def test_the_legend_folds() -> None:
+    assert [line.plain for line in legend(PHASES, 80)] == [
+        "█ holds loop  ╌ loop held by another  ─ awaits  ░ awaits client  ═ awaits send",
+        "▄ in thread  ▁ queued  ━ in the app",
+    ]
+
+
+def test_what_awaits_while_another_holds_the_loop_is_said_to_be_blocked() -> None:
+    phases = ((0, 600, AWAIT), (600, 700, HOLD), (700, 1000, THREAD))
+    held = measured(events((0, "scope", get()), (0, "run"), (0.0005, "ran", took(0.0003)))).held(
+        0, 1000
+    )
+    assert [GLYPHS[what][0] for what in cells(phases, 0, 1000, 10, held)] == list("──╌╌╌─█▄▄▄")
 
 
 def test_axis() -> None:
@@ -90,11 +108,11 @@ def test_axis() -> None:
 
 def test_timeline() -> None:
     assert view("timeline") == [
-        "    #  method   path       status      total  ╷0         ╷20 ms    ╷40 ms",
-        "    1  GET      /slow?x=1  200       64.0 ms  █░█▁▄▄────────────────────────█══█",
-        "    2  GET      /boom      raised    30.0 ms         ████████████████",
-        "",
-        "█ holds loop  ─ awaits  ░ awaits client  ═ awaits send  ▄ in thread  ▁ queued",
+        "    #  method  path       status     total  ╷0         ╷20 ms     ╷40 ms",
+        "    1  GET     /slow?x=1  200      64.0 ms  █░█▁▄▄▄╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌───────█═══█",
+        "    2  GET     /boom      raised   30.0 ms         █████████████████",
+        "█ holds loop  ╌ loop held by another  ─ awaits  ░ awaits client  ═ awaits send",
+        "▄ in thread  ▁ queued",
     ]
 
 
@@ -204,16 +222,14 @@ def test_summary() -> None:
     lines = shown(summary(measured(TRACE.events), 80, dropped=3, cost=640_000))
     assert lines == [
         "2 requests in 64.0 ms, 2 in flight at most; 3 B in, 5 B out",
-        "  status      2xx × 1  no status × 1  (1 raised)",
-        "  latency     median 30.0 ms, p95 64.0 ms, p99 64.0 ms, longest 64.0 ms",
-        "  event loop  held 53 % of the time; longest 30.0 ms by GET /boom (#2)",
-        "  threads     1 call, at most 1 at once; waited up to 2.00 ms for a thread (#1)",
+        "  status      2xx × 1  no status × 1  (1 ended by an exception)",
+        "  latency     longest 64.0 ms (GET /slow)",
+        "  event loop  held 53 % of the time, at most 30.0 ms at a stretch, by GET /boom",
+        "              (#2)",
+        "  threads     1 call in worker threads, at most 1 at once; waited up to 2.00 ms",
+        "              for one (#1)",
         "  missing     3 events forgotten for want of room",
         "  tracer      23 events, 1.0 % of the time",
-        "",
-        "  slowest routes     count   median  longest   failed",
-        "  GET /slow              1  64.0 ms  64.0 ms",
-        "  GET /boom              1  30.0 ms  30.0 ms        1",
         "",
         "  errors",
         "  1 × ValueError: no\\x1b",
@@ -271,7 +287,7 @@ def test_without_a_terminal_each_request_is_a_plain_line() -> None:
         "INFO: \\x1b[31mhello",
         "    0.043 s  GET /boom                       raised  30.0 ms      0 B  ██████████"
         "  ValueError: no\\x1b",
-        "    0.064 s  GET /slow?x=1                   200     64.0 ms      5 B  ░▄───────═",
+        "    0.064 s  GET /slow?x=1                   200     64.0 ms      5 B  ░▄╌╌╌╌╌──═",
     ]
 
 
@@ -317,15 +333,19 @@ def test_a_frame_of_one_row_and_the_events_of_what_failed() -> None:
     screen, _ = live(terminal=True, rows=1)
     screen.feed(TRACE.events)
     assert shown(screen.frame()) == [
-        "    #  method   path       status      total  ╷0               ╷50 ms",
-        "    1  GET      /slow?x=1  200       64.0 ms  ██▄▄───────────────█═█",
-        "█ holds loop  ─ awaits  ░ awaits client  ═ awaits send  ▄ in thread  ▁ queued",
+        "    #  method  path       status     total  ╷0       ╷20 ms   ╷40 ms   ╷60 ms",
+        "    1  GET     /slow?x=1  200      64.0 ms  █░█▄▄─╌╌╌╌╌╌╌╌╌╌╌╌╌──────█══█",
+        "█ holds loop  ╌ loop held by another  ─ awaits  ░ awaits client  ═ awaits send",
+        "▄ in thread",
         "",
-        "#2  GET /boom",
-        "      0.000 ms  #2  → app GET /boom",
-        "     30.000 ms  #2  × raised ValueError: no\\x1b at app.py:7 in f after 30.0 ms",
+        "#1  GET /slow?x=1",
+        "      0.000 ms  #1  → app GET /slow?x=1",
+        "      1.000 ms  #1  → receive …",
+        "…",
+        "     63.000 ms  #1  ← sent … waited 6.00 ms",
+        "     64.000 ms  #1  ← returned after 21.0 ms",
         "",
-        "2 requests · 0/s · 0 in flight · 1 failed",
+        "2 requests · 0/s · 0 in flight · 1 failed · loop held 53%, at most 30.0 ms",
     ]
 
 
@@ -352,4 +372,76 @@ def test_a_websocket_shows_the_code_it_was_closed_with() -> None:
         (5, "received", took(4, type="websocket.disconnect", code=1006)),
         (5, "return", took(5)),
     )
-    assert "WS       /ws       1006" in view("timeline", trace=Trace(tuple(facts)))[1]
+    assert "WS      /ws   1006" in view("timeline", trace=Trace(tuple(facts)))[1]
+
+
+def freeze() -> list[Event]:
+    """Return the events of a request that awaits, and of one that holds the loop meanwhile."""
+    waits = events((0, "scope", get("/waits")), (0, "run"), (1, "ran", took(1)))
+    holds = events((5, "scope", get("/holds")), (5, "run"), conn=2)
+    return [*waits, *holds]
+
+
+def test_who_holds_the_loop_right_now_is_called_out() -> None:
+    measures = measured(freeze())
+    assert measures.holder(0) is measures.open[2]
+    assert measures.blocked(measures.open[1], 505 * MS) == 500 * MS
+    line = status_line(measures, 505 * MS, 80)
+    assert line.plain.startswith("LOOP HELD by #2 GET /holds for 500 ms · 2 requests")
+
+
+def test_who_waited_for_a_held_loop_is_named() -> None:
+    later = events((307, "scope", get("/later")), (308, "return", took(1)), conn=3)
+    ends = [*events((306, "ran", took(301)), (306, "return", took(301)), conn=2), *later]
+    text = " ".join(" ".join(shown(summary(measured([*freeze(), *ends]), 80))).split())
+    assert (
+        "held 98 % of the time, for 301 ms at a stretch by GET /holds (#2); "
+        "meanwhile #1 could not run; #3 got in right after"
+    ) in text
+
+
+def test_requests_in_flight_together_share_an_axis() -> None:
+    one, two, apart = Connection(1, 0), Connection(2, 5 * MS), Connection(3, 900 * MS)
+    for c, t in ((one, 10), (two, 20), (apart, 901)):
+        c.end(t * MS, "returned")
+    axes = shared_axes([one, two, apart], 999 * MS)
+    assert axes.begins == {1: 0, 2: 0, 3: 900 * MS}
+    assert axes.span == 20 * MS
+
+
+def test_what_has_been_open_for_long_stretches_no_axis() -> None:
+    socket, brief = Connection(1, 0), Connection(2, 3600 * SECOND)
+    brief.end(3601 * SECOND, "returned")
+    third = Connection(3, 3600 * SECOND)
+    axes = shared_axes([socket, brief, third], 3601 * SECOND)
+    assert axes.span == SECOND
+    assert axes.begins == {1: 3600 * SECOND, 2: 3600 * SECOND, 3: 3600 * SECOND}
+
+
+def test_only_what_matches_has_a_row() -> None:
+    screen, _ = live(terminal=True, only=lambda c: c.path == "/boom")
+    screen.feed(TRACE.events)
+    lines = shown(screen.frame())
+    assert "/boom" in lines[1]
+    assert not any("/slow" in line for line in lines)
+    assert "1 hidden by --filter" in lines[-1]
+
+
+def test_only_what_matches_has_a_plain_line() -> None:
+    screen, out = live(terminal=False, only=lambda c: c.path == "/boom")
+    screen.feed(TRACE.events)
+    screen.stop()
+    assert "/boom" in out.getvalue()
+    assert "/slow" not in out.getvalue()
+
+
+def test_of_many_requests_the_slowest_are_shown() -> None:
+    screen, _ = live(terminal=True)
+    for conn in range(1, 3000):
+        slow = 50 if conn == 2222 else 1
+        screen.feed(
+            events((conn, "scope", get(f"/{conn}")), (conn + slow, "return", took(slow)), conn=conn)
+        )
+    lines = shown(screen.frame())
+    assert any("/2222" in line for line in lines)
+    assert any(line.endswith("slowest of the last 1,000 requests") for line in lines)

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_measures import MS, START, any_event, events, get, took
 
 from asgi_lab.events import Event, Trace
-from asgi_lab.text import clean, duration, line, message, shorten, size, trace_lines
+from asgi_lab.message import message
+from asgi_lab.plain import clean, duration, shorten, size
+from asgi_lab.text import line, trace_lines
+from tests.test_measures import MS, START, any_event, events, get, took
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,29 @@ Pure layout. Each phase has a shape of its own, so that nothing is told by colou
 glyphs are one cell wide and in every common font.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
 from rich.text import Text
 
-from asgi_lab.measures import APP, AWAIT, CLIENT, HOLD, PHASES, QUEUED, SENDING, THREAD, Phase
-from asgi_lab.text import duration
+from asgi_lab.connection import (
+    APP,
+    AWAIT,
+    BLOCKED,
+    CLIENT,
+    HOLD,
+    NEEDS_LOOP,
+    PHASES,
+    QUEUED,
+    SENDING,
+    THREAD,
+    Phase,
+)
+from asgi_lab.plain import duration
 
 GLYPHS = {
     HOLD: ("█", "#e69f00", "holds loop"),
+    BLOCKED: ("╌", "#e69f00", "loop held by another"),
     AWAIT: ("─", "bright_black", "awaits"),
     CLIENT: ("░", "#999999", "awaits client"),
     SENDING: ("═", "#cc79a7", "awaits send"),
@@ -26,29 +40,33 @@ SHOWN = 100
 """A slice that holds the loop for one part in `SHOWN` of the axis is always shown (on bars of
 less than 25 cells: one that fills a quarter of a cell, lest nothing else be seen)."""
 
+Busy = Callable[[int, int], int]
+"""Says for how many nanoseconds between two times the loop was held."""
 
-def cells(phases: Sequence[Phase], begin: int, end: int, width: int) -> list[str]:
+
+def cells(
+    phases: Sequence[Phase], begin: int, end: int, width: int, busy: Busy | None = None
+) -> list[str]:
     """Return the phase of each of `width` cells from `begin` to `end`; "" where there is none.
 
     Of several phases in a cell, the first in precedence that covers half of what is covered
-    stands for it; else the longest.
+    stands for it; else the longest. What `busy` says of a phase that needs the loop is `BLOCKED`.
     """
     step = max((end - begin) / width, 1e-9)
     shares: list[dict[str, float]] = [{} for _ in range(width)]
     kept: dict[int, str] = {}
     for since, until, what in phases:
-        low, high = max(since, begin), min(until, end)
-        if high < low or until < begin or since > end:
-            continue
-        first = min(int((low - begin) / step), width - 1)
-        best, covered = first, 0.0
-        for index in range(first, min(int((high - begin) / step), width - 1) + 1):
-            left = begin + index * step
-            share = (min(high, left + step) - max(low, left)) / step
-            shares[index][what] = shares[index].get(what, 0.0) + share
+        best, covered = 0, -1.0
+        for index, low, high in _pieces(since, until, begin, end, width):
+            share, parts = (high - low) / step, shares[index]
+            if busy is not None and what in NEEDS_LOOP:
+                taken = min(busy(round(low), round(high)) / step, share)
+                parts[BLOCKED] = parts.get(BLOCKED, 0.0) + taken
+                share -= taken
+            parts[what] = parts.get(what, 0.0) + share
             if share > covered:
                 best, covered = index, share
-        if what == HOLD and (until - since) * min(SHOWN, 4 * width) >= end - begin:
+        if covered >= 0 and what == HOLD and (until - since) * min(SHOWN, 4 * width) >= end - begin:
             kept[best] = HOLD
     row = [kept.get(index) or _winner(share) for index, share in enumerate(shares)]
     if not any(row):  # too short for half a cell, and yet it happened
@@ -56,6 +74,20 @@ def cells(phases: Sequence[Phase], begin: int, end: int, width: int) -> list[str
         index = max(touched, key=lambda index: sum(shares[index].values()), default=0)
         row[index] = max(shares[index], key=lambda what: shares[index][what], default="")
     return row
+
+
+def _pieces(
+    since: int, until: int, begin: int, end: int, width: int
+) -> Iterator[tuple[int, float, float]]:
+    """Yield the part of a stretch that is in each cell: the cell, its begin and its end."""
+    low, high = max(since, begin), min(until, end)
+    if high < low:
+        return
+    step = max((end - begin) / width, 1e-9)
+    last = min(int((high - begin) / step), width - 1)
+    for index in range(min(int((low - begin) / step), width - 1), last + 1):
+        left = begin + index * step
+        yield index, max(low, left), max(low, left, min(high, left + step))
 
 
 def _winner(share: dict[str, float]) -> str:
@@ -68,28 +100,30 @@ def _winner(share: dict[str, float]) -> str:
     return max(share, key=lambda what: share[what])
 
 
-def bar(phases: Sequence[Phase], begin: int, end: int, width: int) -> Text:
-    """Return the phases painted on an axis of `width` cells."""
+def bar(row: Sequence[str]) -> Text:
+    """Return cells painted: phases by their glyphs, all else as it is."""
     text = Text(no_wrap=True)
-    for what in cells(phases, begin, end, width):
-        glyph, style, _ = GLYPHS[what] if what else (" ", "", "")
-        text.append(glyph, style)
+    for what, same in groupby(row):
+        glyph, style, _ = GLYPHS.get(what, (what or " ", "bold", ""))
+        text.append(glyph * len(list(same)), style)
     return text
 
 
-def legend(used: Iterable[str], held: str = "loop") -> Text:
-    """Return one line that says what the shapes mean, for those that are used.
+def legend(used: Iterable[str], width: int, held: str = "loop") -> list[Text]:
+    """Return what the shapes mean, for those that are used, in lines of at most `width` cells.
 
     `held` is what a running app holds: the event loop, or (WSGI) its thread.
     """
-    text = Text()
     present = set(used)
-    for what in (HOLD, AWAIT, CLIENT, SENDING, THREAD, QUEUED, APP):
+    lines = [Text()]
+    for what in (HOLD, BLOCKED, AWAIT, CLIENT, SENDING, THREAD, QUEUED, APP):
         if what in present:
             glyph, style, meaning = GLYPHS[what]
-            text.append("  " if text else "").append(glyph, style)
-            text.append(f" {meaning.replace('loop', held)}")
-    return text
+            entry = Text().append(glyph, style).append(f" {meaning.replace('loop', held)}")
+            if lines[-1] and len(lines[-1]) + 2 + len(entry) > width:
+                lines.append(Text())
+            lines[-1].append("  " if lines[-1] else "").append_text(entry)
+    return lines
 
 
 def ticks(span: int, width: int) -> list[tuple[int, int]]:

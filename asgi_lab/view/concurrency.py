@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from rich.console import Group
 from rich.text import Text
 
-from asgi_lab.measures import HOLD, THREAD, Measures, concurrency
+from asgi_lab.concurrency import concurrency
+from asgi_lab.connection import HOLD, THREAD
+from asgi_lab.measures import Measures
 from asgi_lab.view.bars import GLYPHS, axis
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"

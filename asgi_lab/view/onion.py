@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from rich.console import Group
 from rich.text import Text
 
+from asgi_lab.connection import Connection
 from asgi_lab.events import Event, Trace
-from asgi_lab.measures import Connection, number, payload_size
-from asgi_lab.text import clean, duration, shorten, size
+from asgi_lab.message import number, payload_size
+from asgi_lab.plain import clean, duration, shorten, size
 from asgi_lab.view.bars import axis
 from asgi_lab.view.rows import ERROR, QUIET
 

@@ -1,17 +1,17 @@
-"""A table of requests, a row each: which columns fit, what stands in them, the bar at the end.
+"""A row of a table of requests: which columns fit, what stands in them, the bar at the end.
 
-One layout serves the finished timeline and the live view. Cells are padded by hand, because a
-frame of a live view must cost little, and because exact strings are easy to test.
+Cells are padded by hand, because a frame of a live view must cost little, and because exact
+strings are easy to test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from asgi_lab.measures import Connection
-from asgi_lab.text import clean, duration, shorten, size
+from asgi_lab.connection import Connection
+from asgi_lab.plain import clean, duration, shorten, size
 from asgi_lab.view.bars import bar
 
 GAP = "  "
@@ -20,7 +20,7 @@ QUIET = "bright_black"
 
 
 def status(connection: Connection) -> str:
-    """Return how it went, in at most seven characters: `200`, `500 !`, `raised`, `…`."""
+    """Return how it went, in at most seven characters: `200`, `500 !`, `raised`."""
     code = "" if connection.status is None else str(connection.status)
     if connection.type == "lifespan":
         return connection.outcome and {"returned": "ok"}.get(connection.outcome, "failed")
@@ -33,13 +33,17 @@ def status(connection: Connection) -> str:
     return code if code or connection.ended is None else "none"
 
 
+def total(connection: Connection, now: int) -> str:
+    """Return how long it took, or how long it has been in flight: `12.3 ms…`."""
+    if connection.total is not None:
+        return duration(connection.total)
+    minutes, min_, _ = duration(max(now - connection.started, 0)).partition(" min")
+    return f"{minutes}{min_}…"
+
+
 def _first(connection: Connection) -> str:
     at = connection.first_byte
     return "" if at is None else duration(at - connection.started)
-
-
-def _total(connection: Connection) -> str:
-    return "…" if connection.total is None else duration(connection.total)
 
 
 def _style(connection: Connection) -> str:
@@ -50,12 +54,14 @@ def _style(connection: Connection) -> str:
 
 def method(connection: Connection) -> str:
     """Return the method, or the type of what has none."""
+    if connection.type == "lifespan":
+        return ""
     return clean(connection.method or connection.type or "?")
 
 
 def path(connection: Connection) -> str:
     """Return the path with its query, clean."""
-    return clean(connection.path) if connection.type != "lifespan" else ""
+    return clean(connection.path) if connection.type != "lifespan" else "(lifespan)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +70,20 @@ class Column:
 
     name: str
     width: int
-    show: Callable[[Connection], str]
+    show: Callable[[Connection, int], str]
+    """Of a connection, now."""
     right: bool = False
 
 
 COLUMNS = (
-    Column("#", 5, lambda c: str(c.conn), right=True),
-    Column("method", 7, lambda c: shorten(method(c), 7)),
-    Column("path", 0, path),
-    Column("status", 7, status),
-    Column("first", 8, _first, right=True),
-    Column("total", 8, _total, right=True),
-    Column("in", 7, lambda c: size(c.bytes_in) if c.bytes_in else "", right=True),
-    Column("out", 7, lambda c: size(c.bytes_out) if c.bytes_out else "", right=True),
+    Column("#", 5, lambda c, now: str(c.conn), right=True),
+    Column("method", 6, lambda c, now: method(c)),
+    Column("path", 0, lambda c, now: path(c)),
+    Column("status", 6, lambda c, now: status(c)),
+    Column("first", 8, lambda c, now: _first(c), right=True),
+    Column("total", 8, lambda c, now: total(c, now), right=True),
+    Column("in", 7, lambda c, now: size(c.bytes_in) if c.bytes_in else "", right=True),
+    Column("out", 7, lambda c, now: size(c.bytes_out) if c.bytes_out else "", right=True),
 )
 
 OPTIONAL = (("in", 120), ("out", 120), ("first", 96), ("#", 50), ("method", 40))
@@ -96,13 +103,13 @@ class Layout:
         cells = [self._fit(column, column.name) for column in self.columns]
         return Text(GAP.join([*cells, axis]).rstrip(), "bold", no_wrap=True)
 
-    def row(self, connection: Connection, begin: int, end: int, now: int) -> Text:
-        """Return one request, its bar on an axis from `begin` to `end`; in flight until `now`."""
+    def row(self, connection: Connection, cells: Sequence[str], now: int) -> Text:
+        """Return one request, with the cells of its bar; in flight until `now`."""
         text = Text(no_wrap=True)
         for column in self.columns:
             style = _style(connection) if column.name in ("status", "total") else ""
-            text.append(self._fit(column, column.show(connection)), style).append(GAP)
-        text.append_text(bar(connection.phases_until(now), begin, end, self.bar))
+            text.append(self._fit(column, column.show(connection, now)), style).append(GAP)
+        text.append_text(bar(cells))
         text.rstrip()
         return text
 
@@ -121,6 +128,6 @@ def layout(width: int, paths: int = 40) -> Layout:
     columns = tuple(column for column in COLUMNS if column.name not in left_out)
     taken = sum(column.width + len(GAP) for column in columns)
     room = max(width - taken, 12)
-    wanted = min(max(paths, 8), 60)
+    wanted = min(max(paths, 4), 60)
     path_width = min(wanted, room * 2 // 5)
     return Layout(columns, path_width, max(room - path_width, 6))

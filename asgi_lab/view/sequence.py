@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from rich.console import Group
 from rich.text import Text
 
+from asgi_lab.connection import Connection
 from asgi_lab.events import Data, Event, Trace
-from asgi_lab.measures import Connection
-from asgi_lab.text import called, clean, duration, ended, message, shorten, took
+from asgi_lab.message import message
+from asgi_lab.plain import clean, duration, shorten
+from asgi_lab.text import called, ended, took
 from asgi_lab.view.rows import ERROR, QUIET
 
 WAIT = 1_000_000

@@ -2,13 +2,14 @@
 
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group
 from rich.text import Text
 
+from asgi_lab.connection import Connection
 from asgi_lab.measures import Measures
-from asgi_lab.text import clean, count, duration, shorten, size
+from asgi_lab.plain import clean, count, duration, shorten, size
 from asgi_lab.view.rows import ERROR, QUIET
 
 LABEL = 12
@@ -20,19 +21,9 @@ ERRORS = 3
 
 def summary(measures: Measures, width: int, dropped: int = 0, cost: int | None = None) -> Group:
     """Return the summary of what was seen; `cost` is the tracer's own work in nanoseconds."""
-    lines = [_headline(measures)]
-    for label, text in _facts(measures):
-        lines.append(_line(label, text, width))
-    if dropped:
-        lines.append(
-            _line("missing", f"{count(dropped, 'event')} forgotten for want of room", width)
-        )
-    if cost is not None and measures.span:
-        share = f"{100 * cost / measures.span:.1f} % of the time"
-        lines.append(_line("tracer", f"{count(measures.events, 'event')}, {share}", width))
-    lines += _routes(measures, width)
-    lines += _errors(measures, width)
-    return Group(*lines)
+    facts = [*_facts(measures), *_own(measures, dropped, cost)]
+    lines = [_line(label, text, width) for label, text in facts]
+    return Group(_headline(measures), *lines, *_routes(measures, width), *_errors(measures, width))
 
 
 def _headline(m: Measures) -> Text:
@@ -54,22 +45,14 @@ def _line(label: str, text: str, width: int) -> Text:
 def _facts(m: Measures) -> Iterator[tuple[str, str]]:
     if m.statuses:
         counts = [f"{name} × {n:,}" for name, n in sorted(m.statuses.items())]
-        ends = [
-            f"{m.outcomes[name]:,} {name}" for name in ("raised", "cancelled") if m.outcomes[name]
-        ]
+        ends = [f"{m.outcomes[how]:,} {text}" for how, text in ENDS.items() if m.outcomes[how]]
         yield "status", "  ".join(counts) + (f"  ({', '.join(ends)})" if ends else "")
     if m.latency.count:
-        text = ", ".join(
-            f"{name} {duration(m.latency.quantile(q))}"
-            for name, q in (("median", 0.5), ("p95", 0.95), ("p99", 0.99), ("longest", 1))
-        )
-        yield "latency", text
+        yield "latency", _latency(m)
     if m.in_flight:
         yield "in flight", f"{count(m.in_flight, 'connection')} still open"
-    if m.hold.took:
-        by = f"{clean(m.hold.route)} (#{m.hold.conn})"
-        longest = f"longest {duration(m.hold.took)} by {by}"
-        yield "event loop", f"held {100 * m.utilisation:.0f} % of the time; {longest}"
+    if m.loops.held:
+        yield "event loop", _loop(m)
     if m.threads.calls:
         yield "threads", _threads(m)
     if m.types["websocket"]:
@@ -80,12 +63,61 @@ def _facts(m: Measures) -> Iterator[tuple[str, str]]:
         yield "lifespan", _lifespan(m)
 
 
+def _own(m: Measures, dropped: int, cost: int | None) -> Iterator[tuple[str, str]]:
+    if dropped:
+        yield "missing", f"{count(dropped, 'event')} forgotten for want of room"
+    if cost is not None and m.span:
+        share = f"{100 * cost / m.span:.1f} % of the time"
+        yield "tracer", f"{count(m.events, 'event')}, {share}"
+
+
+ENDS = {"raised": "ended by an exception", "cancelled": "cancelled"}
+
+QUANTILES = (("median", 0.5, 3), ("p95", 0.95, 20), ("p99", 0.99, 100), ("longest", 1.0, 0))
+"""Their names, shares, and of how many requests they say something."""
+
+
+def _latency(m: Measures) -> str:
+    latency = m.latency
+    shown = [(name, q) for name, q, least in QUANTILES if latency.count >= least]
+    text = ", ".join(f"{name} {duration(latency.quantile(q))}" for name, q in shown)
+    slowest = max(m.routes.values(), key=lambda route: route.latency.longest)
+    return f"{text} ({clean(slowest.name)})"
+
+
+LONG = 50_000_000
+"""Nanoseconds from which on a slice that holds the loop is told with those who waited for it."""
+
+
+def _loop(m: Measures) -> str:
+    hold = m.loops.longest
+    by = f"{clean(hold.route)} (#{hold.conn})"
+    text = f"held {100 * m.utilisation:.0f} % of the time, "
+    if hold.took < LONG:
+        return f"{text}at most {duration(hold.took)} at a stretch, by {by}"
+    text = f"{text}for {duration(hold.took)} at a stretch by {by}"
+    waited, after = _numbers(m.during(hold)), _numbers(m.just_after(hold))
+    if waited:
+        text += f"; meanwhile {waited} could not run"
+    return f"{text}; {after} got in right after" if after else text
+
+
+def _numbers(connections: Sequence[Connection]) -> str:
+    """Return which connections: `#2, #4`; of many, how many."""
+    if len(connections) > MANY:
+        return f"{len(connections):,} others"
+    return ", ".join(f"#{c.conn}" for c in connections)
+
+
+MANY = 6
+
+
 def _threads(m: Measures) -> str:
     threads = m.threads
-    text = f"{count(threads.calls, 'call')}, at most {threads.most_busy} at once"
+    text = f"{count(threads.calls, 'call')} in worker threads, at most {threads.most_busy} at once"
     if threads.longest_queue:
         wait = duration(threads.longest_queue)
-        text += f"; waited up to {wait} for a thread (#{threads.longest_queue_conn})"
+        text += f"; waited up to {wait} for one (#{threads.longest_queue_conn})"
     return text
 
 
@@ -104,8 +136,8 @@ def _lifespan(m: Measures) -> str:
 
 def _routes(m: Measures, width: int) -> list[Text]:
     slow = sorted(m.routes.values(), key=lambda route: -route.latency.longest)[:ROUTES]
-    if not slow:
-        return []
+    if all(route.count == 1 for route in slow):
+        return []  # the table of requests says it all
     room = max(min(max(len(clean(route.name)) for route in slow), width - 42), 14)
     head = f"  {'slowest routes':<{room}}  {'count':>8} {'median':>8} {'longest':>8}"
     failures = any(route.errors for route in slow)

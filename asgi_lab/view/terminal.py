@@ -8,8 +8,9 @@ from collections.abc import Callable
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from asgi_lab.connection import HOLD, THREAD, Connection
 from asgi_lab.events import Trace
-from asgi_lab.measures import HOLD, THREAD, Connection, Measures
+from asgi_lab.measures import Measures
 from asgi_lab.text import trace_lines
 from asgi_lab.view.bars import GLYPHS
 from asgi_lab.view.concurrency import concurrency_chart
