@@ -21,7 +21,8 @@ from asgi_lab.types import ASGIApp, Receive, Scope, Send
 NEXT = ("middleware_stack", "asgi_app", "app")
 """Attributes in which frameworks keep the next app, the most telling first."""
 
-MAX_LAYERS = 255
+MAX_LAYERS = 64
+"""Layers that get a door: each costs two frames of the recursion limit, which is the app's."""
 
 Call = Callable[..., Awaitable[Any]]
 

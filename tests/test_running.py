@@ -12,7 +12,6 @@ from typing import Any
 
 import anyio
 import pytest
-from driver import Server, http, observe, request
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -20,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from asgi_lab import Trace, trace
+from tests.driver import Server, http, observe, request
 
 LOOPS: list[tuple[Any, bool]] = [(asyncio.new_event_loop, False)]
 if sys.version_info >= (3, 12):

@@ -11,7 +11,6 @@ from typing import Any
 import anyio.to_thread
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from driver import Server, get, http, observe, until
 from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
@@ -19,6 +18,7 @@ from starlette.routing import Route
 
 from asgi_lab import Trace, trace
 from asgi_lab.threads import call_name
+from tests.driver import Server, get, http, observe, until
 
 
 def work(n: int = 7) -> int:

@@ -14,7 +14,11 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
-from driver import (
+
+from asgi_lab import trace
+from asgi_lab.atoms import PREVIEW
+from asgi_lab.recorder import Recorder
+from tests.driver import (
     CONNECT,
     GONE,
     SHUTDOWN,
@@ -29,10 +33,6 @@ from driver import (
     until,
     websocket,
 )
-
-from asgi_lab import trace
-from asgi_lab.atoms import PREVIEW
-from asgi_lab.recorder import Recorder
 
 WRAPS: dict[str, Callable[[App], App]] = {
     f"run={run} layers={layers}": lambda app, run=run, layers=layers: trace(
