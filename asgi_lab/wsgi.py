@@ -10,12 +10,13 @@ and a `wsgi.file_wrapper` is passed through whole, because servers recognise it 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 from asgi_lab.atoms import MAX_ITEMS, PREVIEW, Atom, Facts, atom, cut, freeze_error, freeze_headers
 from asgi_lab.recorder import BATCH, Recorder
 from asgi_lab.running import current
+from asgi_lab.standin import StandIn
 from asgi_lab.ticker import Ticker
 from asgi_lab.types import Environ, StartResponse, WSGIApp
 
@@ -34,10 +35,13 @@ ENVIRON_KEYS = {
 }
 
 
-class WSGITracer:
+class WSGITracer(StandIn):
     """A WSGI app that calls another and records what passes; see `asgi_lab.trace`."""
 
+    __slots__ = ("app", "recorder", "ticker")
+
     def __init__(self, app: WSGIApp, recorder: Recorder) -> None:
+        super().__init__(app)
         self.app = app
         self.recorder = recorder
         self.ticker = Ticker(recorder)
@@ -46,12 +50,11 @@ class WSGITracer:
         """Call the app with this very environ and a traced `start_response`."""
         self.ticker.start()
         request = Request(self.recorder, environ)
-        body: Any = request.run(self.app, environ, request.traced_start_response(start_response))
-        wrapper = environ.get("wsgi.file_wrapper")
+        body = request.run(self.app, environ, request.traced_start_response(start_response))
+        wrapper: Any = environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             request.end("return")
-            whole: Iterable[bytes] = body
-            return whole
+            return cast(Iterable[bytes], body)
         return (SizedResponse if hasattr(body, "__len__") else Response)(body, request)
 
     @property
@@ -61,11 +64,6 @@ class WSGITracer:
 
         return snapshot(self.recorder)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "app":  # a half-made copy
-            raise AttributeError(name)
-        return getattr(self.app, name)
-
 
 class Request:
     """One call of a WSGI app, as it is recorded."""
@@ -73,7 +71,7 @@ class Request:
     def __init__(self, recorder: Recorder, environ: Environ) -> None:
         self.recorder = recorder
         self.door, self.task = next(recorder.connections) << 8, next(recorder.tasks)
-        self._began = self.note("scope", *freeze_environ(environ))
+        self._began = self.note("scope", *recorder.keep(freeze_environ(environ)))
         self._ended = False
 
     def note(self, kind: str, *facts: Any) -> int:
@@ -87,24 +85,26 @@ class Request:
         place = current.set((self.recorder, self.door, self.task))
         began = self.note("run")
         try:
-            return function(*args)
+            try:
+                return function(*args)
+            finally:
+                self.note("ran", began)
+                current.reset(place)
         except BaseException as error:
             if not isinstance(error, StopIteration):
-                self.end("raise", freeze_error(error))
+                self.end("raise", *self.recorder.keep((freeze_error(error),)))
             raise
-        finally:
-            self.note("ran", began)
-            current.reset(place)
 
     def traced_start_response(self, start_response: StartResponse) -> StartResponse:
         """Return a `start_response` that notes status and headers, and traces `write`."""
 
-        def started(status: Any, headers: Any, *exc_info: Any) -> Any:
-            line = (("status", status_code(status)), ("headers", freeze_headers(headers)))
-            began = self.note("send", "wsgi.start_response", line)
-            write = start_response(status, headers, *exc_info)
-            self.note("sent", began)
-            return self._traced_write(write)
+        def started(*args: Any, **named: Any) -> Any:
+            start = {**named, **dict(zip(("status", "headers"), args, strict=False))}
+            status, headers = start.get("status"), freeze_headers(start.get("headers"))
+            line = (("status", status_code(status)), ("headers", headers))
+            began = self.note("send", *self.recorder.keep(("wsgi.start_response", line)))
+            write = self._sending(began, start_response, *args, **named)
+            return self._traced_write(write) if callable(write) else write
 
         return started
 
@@ -112,7 +112,7 @@ class Request:
         """Note that the app yielded a chunk; return when."""
         if isinstance(data, (bytes, bytearray)):
             return self.note("send", "wsgi.chunk", "body", bytes(data[:PREVIEW]), len(data), False)
-        return self.note("send", "wsgi.chunk", (("body", atom(data)),))
+        return self.note("send", *self.recorder.keep(("wsgi.chunk", (("body", atom(data)),))))
 
     def end(self, kind: str, *facts: Any) -> None:
         """Note how the request ended, once."""
@@ -123,54 +123,69 @@ class Request:
 
     def _traced_write(self, write: Any) -> Any:
         def written(data: bytes) -> Any:
-            began = self.chunk(data)
-            result = write(data)
-            self.note("sent", began)
-            return result
+            return self._sending(self.chunk(data), write, data)
 
         return written
 
+    def _sending(self, began: int, function: Any, *args: Any, **named: Any) -> Any:
+        """Call a part of the server, which sends what was noted at `began`."""
+        try:
+            result = function(*args, **named)
+        except BaseException as error:
+            self.note("sent", began, type(error).__name__)
+            raise
+        self.note("sent", began)
+        return result
 
-class Response:
+
+class Response(StandIn):
     """What the app returned, handed to the server chunk by chunk."""
 
+    __slots__ = ("__body", "__chunks", "__request", "__sending")
+
     def __init__(self, body: Iterable[bytes], request: Request) -> None:
-        self._body = body
-        self._request = request
-        self._chunks: Iterator[bytes] | None = None
-        self._sending = 0
+        super().__init__(body)
+        self.__body: Any = body
+        self.__chunks: Any = body
+        self.__request = request
+        self.__sending = 0
 
     def __iter__(self) -> "Response":
+        self.__chunks = self.__request.run(iter, self.__body)
         return self
 
     def __next__(self) -> bytes:
-        self._sent()
-        if self._chunks is None:
-            self._chunks = self._request.run(iter, self._body)
-        chunk: bytes = self._request.run(next, self._chunks)
-        self._sending = self._request.chunk(chunk)
+        self.__sent()
+        chunk: bytes = self.__request.run(next, self.__chunks)
+        self.__sending = self.__request.chunk(chunk)
         return chunk
 
     def close(self) -> None:
         """Close the app's iterable, if it can be closed: the server calls this at the end."""
-        self._sent()
-        close = getattr(self._body, "close", None)
+        self.__sent()
+        close = getattr(self.__body, "close", None)
         if close is not None:
-            self._request.run(close)
-        self._request.note("close")
-        self._request.end("return")
+            self.__request.run(close)
+        self.__request.note("close")
+        self.__request.end("return")
 
-    def _sent(self) -> None:
-        if self._sending:
-            self._request.note("sent", self._sending)
-            self._sending = 0
+    def __sent(self) -> None:
+        if self.__sending:
+            self.__request.note("sent", self.__sending)
+            self.__sending = 0
 
 
 class SizedResponse(Response):
     """A response with a length: a server sends a `Content-Length` for a list of one chunk."""
 
+    __slots__ = ("__sized",)
+
+    def __init__(self, body: Any, request: Request) -> None:
+        super().__init__(body, request)
+        self.__sized = body
+
     def __len__(self) -> int:
-        return len(self._body)  # type: ignore[arg-type]
+        return len(self.__sized)
 
 
 def freeze_environ(environ: Any) -> Facts:
@@ -204,5 +219,5 @@ def status_code(status: Any) -> Atom:
     """
     try:
         return int(status[:3])
-    except (TypeError, ValueError):
+    except Exception:
         return atom(status)
