@@ -57,7 +57,7 @@ def freeze_message(message: Any) -> Facts:
         kind = message.get("type")
         if kind == "http.response.start" and len(message) == 3:
             status, headers = message.get("status"), message.get("headers")
-            if type(status) is int and type(headers) is list:
+            if type(status) is int and 0 <= status < 1000 and type(headers) is list:
                 return (kind, status, freeze_headers(headers))
         for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
             payload = message.get(field)
@@ -88,19 +88,27 @@ def freeze_scope(scope: Any) -> Facts:
         get = scope.get
         kind, path, headers = get("type"), get("path"), get("headers")
         raw_path, query, extensions = get("raw_path"), get("query_string"), get("extensions")
+        method, client = get("method"), get("client")
+        if not (
+            type(path) is str
+            and (type(method) is str or method is None)
+            and (type(raw_path) is bytes or raw_path is None)
+            and (type(query) is bytes or query is None)
+        ):
+            return _freeze_odd_scope(scope)  # or a lifespan's
         key = (kind, get("http_version"), get("scheme"), get("root_path"), len(scope))
         setting = _settings.get(key) or _new_setting(key, scope)
         if extensions or kind == "websocket":
-            setting = (*setting, _items(extensions), _items(get("subprotocols")))
+            setting = (*setting, *atom((_items(extensions), _items(get("subprotocols")))))
         return (
-            kind,
+            kind if type(kind) is str else atom(kind),
             setting,
-            get("method"),
-            path if path is None or len(path) <= PREVIEW else cut(path),
+            method,
+            path if len(path) <= PREVIEW else cut(path),
             cut(raw_path) if raw_path and b"%" in raw_path else None,
             cut(query) if query else None,
             freeze_headers(headers),
-            _items(get("client")),
+            _address(client),
         )
     except Exception:
         return _freeze_odd_scope(scope)
@@ -140,6 +148,14 @@ def freeze_headers(headers: Any) -> Atom:
 
 def _freeze_pair(pair: Any) -> Atom:
     return tuple(pair) if isinstance(pair, (list, tuple)) else atom(pair)
+
+
+def _address(client: Any) -> Atom:
+    if type(client) in (tuple, list) and len(client) == 2:
+        host, port = client
+        if type(host) is str and type(port) is int and 0 <= port < 65536:
+            return (host, port)
+    return () if client is None else atom(client)
 
 
 def _items(value: Any) -> tuple[Any, ...]:

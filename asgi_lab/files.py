@@ -256,7 +256,7 @@ def _lines(path: Path) -> tuple[list[str], bool]:
         data, torn = _unzip(data)
     whole, _, rest = data.rpartition(b"\n")
     if not whole:
-        whole = rest
+        whole, torn = rest, True
     elif rest:
         torn = True
     try:
@@ -269,7 +269,8 @@ def _unzip(data: bytes) -> tuple[bytes, bool]:
     """Return what can be unzipped, and whether the end is missing."""
     out, reader = io.BytesIO(), zlib.decompressobj(wbits=31)
     try:
-        out.write(reader.decompress(data))
+        for start in range(0, len(data), 4096):
+            out.write(reader.decompress(data[start : start + 4096]))
     except zlib.error:
         return out.getvalue(), True
     return out.getvalue(), not reader.eof
@@ -309,6 +310,9 @@ def _merge(parts: list[tuple[dict[str, Any], list[Event]]]) -> tuple[dict[str, A
         data = event.data
         if event.kind == "scope" and event.layer == 0:
             data = MappingProxyType({**data, "pid": parts[index][0].get("pid")})
+        elif event.kind == "task":
+            parent = numberings[index].task(data.get("parent", 0))
+            data = MappingProxyType({**data, "parent": parent})
         merged.append(Event(seq, t, conn, event.layer, event.kind, task, data))
     header = {**parts[starts.index(zero)][0], "merged": len(parts)}
     torn = [name for part, _ in parts for name in part.get("torn", [])]

@@ -12,7 +12,7 @@ What cannot be viewed (slots, extension types, functions) ends the walk: it is c
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgi_lab.atoms import PREVIEW, Facts
+from asgi_lab.atoms import PREVIEW, Facts, atom
 from asgi_lab.interface import interface_of
 from asgi_lab.running import current
 from asgi_lab.standin import StandIn
@@ -135,10 +135,10 @@ def freeze_place(name: tuple[str, str], scope: Any) -> Facts:
     except Exception:
         path = root_path = None
     facts = ((name, ("path", path), ("root_path", root_path)),)
-    if type(path) is str and len(path) <= PREVIEW and "=" not in path:
+    if type(path) is type(root_path) is str and len(path) <= PREVIEW and "=" not in path:
         return facts
     recorder = current.get()[0]
-    return facts if recorder is None else recorder.keep(facts)
+    return facts if recorder is None else recorder.keep(atom(facts))
 
 
 def layer_name(app: Any) -> str:

@@ -208,7 +208,16 @@ def pack(batch: list[Record], redact: bool = True) -> bytes:
             mask_payloads(batch)
         return marshal.dumps(batch)
     except Exception:  # a broken app's odd value, where it is copied without a look
-        return marshal.dumps([atom(record) for record in batch])
+        return marshal.dumps([solid(record) for record in batch])
+
+
+def solid(record: Record) -> Record:
+    """Return a record of atoms only."""
+    try:
+        marshal.dumps(record)
+    except ValueError:
+        return tuple(atom(fact) for fact in record)
+    return record
 
 
 _recorders: "weakref.WeakSet[Recorder]" = weakref.WeakSet()

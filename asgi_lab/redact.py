@@ -196,9 +196,13 @@ def _clean_value(key: str, value: Atom, redact: bool) -> Atom:
 def _clean_header(pair: Any, redact: bool) -> Atom:
     try:
         name, value = pair
+        if type(name) is not bytes or type(value) is not bytes:
+            name, value = atom(name), atom(value)
+            if not isinstance(value, (bytes, str)):
+                return (name, _clean_value(_text(name), value, redact))
         return (cut(name), _mask_header(_text(name).lower(), value) if redact else cut(value))
     except Exception:
-        return (MASK, MASK) if redact else atom(pair)
+        return MASK if redact else atom(pair)
 
 
 def _mask_header(key: str, value: Any) -> Any:
@@ -219,7 +223,7 @@ def _mask_crumb(crumb: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else bytes(value).decode("latin-1")
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _like(value: Any, text: str) -> Any:
