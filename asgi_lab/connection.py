@@ -157,6 +157,11 @@ class Connection:
             self._open[CLIENT] = 1
             self.move(t, CLIENT, -1)
 
+    def resume(self, t: int) -> None:
+        """Go on after a gap: what was under way before it may be over."""
+        self._open = dict.fromkeys(PHASES, 0)
+        self.turn(t, self._idle)
+
     def turn(self, t: int, what: str) -> None:
         """End the phase that it is in, and begin another."""
         since, phases, was = self._since, self.phases, self._what

@@ -19,6 +19,7 @@ from asgi_lab.message import number, payload_size
 from asgi_lab.totals import Failures, Lifespan, Route, Threads
 
 MAX_ROUTES = 200
+MAX_ASIDE = 1000
 
 STARTS = ("http.response.start", "wsgi.start_response", "websocket.http.response.start")
 """Messages that carry a status."""
@@ -64,6 +65,7 @@ class Measures:
         self.threads = Threads()
         self.lifespan = Lifespan()
         self._forgotten = 0
+        self._aside: dict[int, Connection] = {}
         self._handlers: dict[str, Handler | None] = {
             "run": None,
             "receive": None,
@@ -100,6 +102,17 @@ class Measures:
             handler = handlers[kind]
             if handler is not None:
                 handler(connection, t, data)
+
+    def gap(self) -> None:
+        """Take note that events are missing here: nobody knows what is still in flight.
+
+        What was, is put aside until an event shows that it still is.
+        """
+        self._aside.update(self.open)
+        self.open.clear()
+        self.in_flight = 0
+        while len(self._aside) > MAX_ASIDE:
+            del self._aside[next(iter(self._aside))]
 
     @property
     def connections(self) -> list[Connection]:
@@ -171,9 +184,15 @@ class Measures:
         late = self.finished.get(conn)
         if late is not None and kind == "ran":
             self._ran(late, t, data)  # a task that outlived it
-        if late is not None or conn <= self._forgotten:
+        if late is not None:
             return None
-        connection = self.open[conn] = Connection(conn, t, _since=t)
+        aside = self._aside.pop(conn, None)
+        if aside is not None:
+            aside.resume(t)
+            self.in_flight += aside.type != "lifespan"
+        elif conn <= self._forgotten:
+            return None
+        connection = self.open[conn] = aside or Connection(conn, t, _since=t)
         return connection
 
     def _scope(self, c: Connection, t: int, data: Data) -> None:

@@ -31,6 +31,21 @@ class Numbering:
         """Return the merged number of this process's task `number`."""
         return self._tasks.get(number) or _new(self._tasks, number, self._next_task)
 
+    def records(self, records: list[Record], pid: int) -> list[Record]:
+        """Return records with merged numbers; those that begin a connection say its `pid`."""
+        conns, tasks = self._conns, self._tasks
+        merged = []
+        for record in records:
+            _, kind, door, task = record[:4]
+            conn = conns.get(door >> 8) or self.conn(door >> 8)
+            if kind == "task" or (kind == "scope" and not door & 255):
+                merged.append(self.record(record, pid))
+            elif conn == door >> 8 and (task == tasks.get(task) or task == self.task(task)):
+                merged.append(record)
+            else:
+                merged.append((*record[:2], conn << 8 | door & 255, self.task(task), *record[4:]))
+        return merged
+
     def record(self, record: Record, pid: int) -> Record:
         """Return a record with merged numbers; the one that begins a connection says its `pid`."""
         t, kind, door, task, *facts = record

@@ -263,6 +263,17 @@ def test_a_trace_that_begins_in_the_middle() -> None:
     assert (c.type, c.started, c.status, c.outcome) == ("", 7 * MS, 200, "returned")
 
 
+def test_after_a_gap_only_what_shows_itself_is_in_flight() -> None:
+    measures = Measures()
+    measures.feed(events((0, "scope", get()), (0, "run")))
+    measures.feed(events((0, "scope", get("/other")), (0, "run"), conn=2))
+    measures.gap()
+    assert (measures.in_flight, measures.holder(0)) == (0, None)
+    measures.feed(events((5, "send", START), conn=2))
+    (c,) = measures.open.values()
+    assert (c.path, c.status, c.started, measures.in_flight) == ("/other", 200, 0, 1)
+
+
 def test_quantiles_are_within_a_percent() -> None:
     histogram = Histogram()
     for n in range(1, 1001):

@@ -326,7 +326,7 @@ def test_a_frame_fits_the_screen_and_shows_what_is_in_flight() -> None:
     assert [line.split()[0] for line in lines[1:3]] == ["1", "2"]
     assert "…" in lines[1]
     assert lines[-1].startswith("49 requests · ")
-    assert " · 2 in flight · 0 failed · 5 events dropped" in lines[-1]
+    assert " · 2 in flight · 0 failed · 5 events missed" in lines[-1]
 
 
 def test_a_frame_of_one_row_and_the_events_of_what_failed() -> None:

@@ -121,7 +121,7 @@ def status_line(
         (f"{failed:,} failed", ERROR if failed else ""),
     ]
     if dropped:
-        parts.append((f"{count(dropped, 'event')} dropped", ERROR))
+        parts.append((f"{count(dropped, 'event')} missed", ERROR))
     if hidden:
         parts.append((f"{hidden:,} hidden by --filter", QUIET))
     if measures.loops.held:

@@ -100,8 +100,10 @@ class Live:
     def feed(self, events: Sequence[Event], dropped: int = 0) -> None:
         """Take the next events, and how many have been lost in all."""
         with self._lock:
+            if dropped > self.dropped:
+                self.dropped = dropped
+                self.measures.gap()
             self.measures.feed(events)
-            self.dropped = max(self.dropped, dropped)
             self._fed = time.monotonic()
             if self.drawing:
                 self._recent.extend(events)
