@@ -177,11 +177,17 @@ class Recorder:
         finally:
             self._lock.release()
 
-    def compress(self) -> None:
-        """Compress the segments that are no longer news. For a thread, not for an event loop."""
+    def compress(self, seconds: float = 60.0) -> None:
+        """Compress the segments that are no longer news. For a thread, not for an event loop.
+
+        It ends after so many seconds: each segment may cost a wait for the interpreter.
+        """
+        end = time.perf_counter() + seconds
         for segment in list(self._segments):
             if not segment.compressed and segment.first + COLD <= self._sealed:
                 segment.compress()
+                if time.perf_counter() > end:
+                    return
 
     def read(self, position: int = 0, most: int | None = None) -> tuple[int, list[Record]]:
         """Return `(first, records)`: what is known from `position` on, secrets masked.

@@ -62,17 +62,17 @@ class Ticker:
             self._thread = _thread
 
     def tick(self) -> None:
-        """Drain, compress, and feed the followers."""
+        """Drain, feed the followers, and compress for as long as they need not be fed again."""
         with self._working:
             for _ in range(len(self.recorder.ring) // BATCH):
                 self.recorder.drain()
                 time.sleep(0)  # let the event loop's thread have the interpreter
-            self.recorder.compress()
             self._followers = [
                 (follower, position)
                 for follower, before in self._followers
                 if (position := self._feed(follower, before)) >= 0
             ]
+            self.recorder.compress(PERIOD / 2)
 
     def stop(self) -> None:
         """Tick a last time and close the followers."""
