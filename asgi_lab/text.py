@@ -1,17 +1,11 @@
 """A trace as plain text, one line an event."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from asgi_lab.events import Data, Event
+from asgi_lab.fold import Fold, folded, took
 from asgi_lab.message import message, pair
 from asgi_lab.plain import clean, duration
-from asgi_lab.recorder import BEGINS
-
-QUICK = 50_000
-"""Nanoseconds within which an end is folded into the line of its begin."""
-
-FOLDS = frozenset({"receive", "send", "run", "submit"})
-"""Kinds whose end may be folded; calls and tasks keep theirs, because much happens between."""
 
 
 def called(event: Event) -> str:
@@ -40,45 +34,20 @@ def ended(event: Event) -> str:
 def trace_lines(events: Sequence[Event], *, compact: bool = True) -> Iterator[str]:
     """Yield a trace as text: milliseconds since it began, connection, arrow and what passed.
 
-    Inner layers stand further right. The `compact` form says what ended within `QUICK` on the
-    line of its begin; the other has every event on a line of its own.
+    Inner layers stand further right. The `compact` form has one line for what ended at once, and
+    one for what passed through several layers unchanged; the other has a line for every event.
     """
-    ends, folded = quick_ends(events) if compact else ({}, set())
     width = len(str(max((event.conn for event in events), default=0)))
-    for index, event in enumerate(events):
-        if index in folded:
-            continue
-        end = ends.get((event.conn, event.layer, event.kind, event.task, event.t))
-        offset = f"{event.t / 1e6:>11,.3f} ms"
-        yield f"{offset}  #{event.conn:<{width}}  {'  ' * event.layer}{line(event, end)}"
+    for fold in folded(events) if compact else map(Fold, events):
+        first, last = fold.first, fold.last
+        indent = "  " * min(first.layer, last.layer)
+        passed = "" if last is first else f"  (layers {first.layer} → {last.layer})"
+        told = line(last if first.kind in OUTERMOST else first, fold.end)
+        yield f"{first.t / 1e6:>11,.3f} ms  #{first.conn:<{width}}  {indent}{told}{passed}"
 
 
-Span = tuple[int, int, str, int, int]
-"""Of a begin: its connection, layer, kind, task and time in nanoseconds of the trace."""
-
-
-def quick_ends(events: Iterable[Event]) -> tuple[dict[Span, Event], set[int]]:
-    """Return the ends to fold, by their begins, and their places among the events."""
-    ends: dict[Span, Event] = {}
-    folded = set()
-    begun: set[Span] = set()
-    for index, event in enumerate(events):
-        kind = BEGINS.get(event.kind)
-        if event.kind in FOLDS:
-            begun.add((event.conn, event.layer, event.kind, event.task, event.t))
-        if kind not in FOLDS or "error" in event.data or not 0 <= took(event) < QUICK:
-            continue
-        span = (event.conn, event.layer, kind, event.task, event.t - took(event))
-        if span in begun:
-            ends[span] = event
-            folded.add(index)
-    return ends, folded
-
-
-def took(event: Event) -> int:
-    """Return how long what ends here took, in nanoseconds; -1 if nothing ends or nobody knows."""
-    value = event.data.get("took")
-    return value if isinstance(value, int) else -1
+OUTERMOST = ("return", "raise", "cancel")
+"""Kinds of which, passed on through layers, the last says how long it took in all."""
 
 
 def line(event: Event, end: Event | None = None) -> str:

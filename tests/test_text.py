@@ -137,6 +137,35 @@ def test_all_events_have_a_line_each() -> None:
     assert lines[8] == "     14.003 ms  #1  ← sent … waited 3.00 µs"
 
 
+def at(layer: int, ms: float, kind: str, data: Any = None) -> Event:
+    return Event(0, round(ms * MS), 1, layer, kind, 1, data or {})
+
+
+def test_what_layers_pass_on_unchanged_has_one_line() -> None:
+    body = {"type": "http.response.body", "body": "x"}
+    passed = [
+        at(2, 1, "send", START),
+        at(1, 1.001, "send", START),
+        at(0, 1.002, "send", {**START, "status": 404}),
+        at(2, 2, "send", body),
+        at(1, 2.001, "send", body),
+        at(0, 2.002, "send", body),
+        at(0, 2.003, "sent", took(0.001)),
+        at(1, 2.004, "sent", took(0.003)),
+        at(2, 2.005, "sent", took(0.005)),
+        at(2, 3, "return", took(3)),
+        at(1, 3.001, "return", took(3.001)),
+        at(0, 4, "return", took(4)),
+    ]
+    assert list(trace_lines(passed)) == [
+        "      1.000 ms  #1    ← send http.response.start 200  (layers 2 → 1)",
+        "      1.002 ms  #1  ← send http.response.start 404",
+        '      2.000 ms  #1  ← send http.response.body "x"  (layers 2 → 0)',
+        "      3.000 ms  #1    ← returned after 3.00 ms  (layers 2 → 1)",
+        "      4.000 ms  #1  ← returned after 4.00 ms",
+    ]
+
+
 def test_str_of_a_trace() -> None:
     assert str(Trace(tuple(TRACE))) == "\n".join(trace_lines(TRACE))
     assert str(Trace()) == ""

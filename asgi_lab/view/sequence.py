@@ -12,9 +12,10 @@ from rich.text import Text
 
 from asgi_lab.connection import Connection
 from asgi_lab.events import Data, Event, Trace
+from asgi_lab.fold import took
 from asgi_lab.message import message
 from asgi_lab.plain import clean, duration, shorten
-from asgi_lab.text import called, ended, took
+from asgi_lab.text import called, ended
 from asgi_lab.view.rows import ERROR, QUIET
 
 WAIT = 1_000_000
