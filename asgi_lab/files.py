@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from asgi_lab import __version__
 from asgi_lab.atoms import PREVIEW
-from asgi_lab.events import EMPTY, Event, Trace, data_of, decode, text
+from asgi_lab.events import EMPTY, Event, Trace, data_of, decode_all, text
 from asgi_lab.merge import Numbering
 from asgi_lab.recorder import Record, Recorder
 
@@ -44,7 +44,7 @@ class TraceFileError(Exception):
 def snapshot(recorder: Recorder) -> Trace:
     """Return what a recorder has noted so far as an immutable trace."""
     first, records = recorder.read()
-    events = [decode(r, first + i, recorder.origin) for i, r in enumerate(records)]
+    events = decode_all(records, first, recorder.origin)
     events.sort(key=_time)
     return Trace(tuple(events), MappingProxyType(header_of(recorder)), first)
 
@@ -151,9 +151,18 @@ class FileWriter:
         self._next = 0
         self._raw: IO[bytes] | None = None
         self._zip: gzip.GzipFile | None = None
+        self.failed = False
+        """Whether something could not be written: the file ends too early."""
 
     def write(self, first: int, records: list[Record]) -> None:
         """Append records, and the header before the first; note how many are missing."""
+        try:
+            self._write(first, records)
+        except OSError as error:
+            self.failed = True
+            raise OSError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def _write(self, first: int, records: list[Record]) -> None:
         lines = []
         if self._raw is None:
             self._open()
@@ -181,7 +190,8 @@ class FileWriter:
             name, dot, rest = self.path.name.partition(".")
             self.path = self.path.with_name(f"{name}-{os.getpid()}{dot}{rest}")
             self._raw = open(self.path, "ab", buffering=0)  # noqa: SIM115
-        self._raw.truncate(0)
+        if os.path.isfile(self.path):
+            self._raw.truncate(0)
         if self.path.suffix == ".gz":
             self._zip = gzip.GzipFile(fileobj=self._raw, mode="wb")
 

@@ -8,6 +8,7 @@ finds the best local transport.
 
 import itertools
 import marshal
+import os
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Client, Connection, Listener
@@ -25,12 +26,18 @@ class Sender:
         self._address, self._key = address, key
         self._recorder = recorder
         self._connection: Connection | None = None
+        self._pid = 0
+
+    def connect(self) -> None:
+        """Say that this process is there, and when its trace begins."""
+        self._connection = Client(self._address, authkey=self._key)
+        self._pid = os.getpid()
+        self._send("header", header_of(self._recorder), self._recorder.origin)
 
     def write(self, first: int, records: list[Record]) -> None:
         """Send records. Waits if the command is slow to read; the app does not."""
-        if self._connection is None:
-            self._connection = Client(self._address, authkey=self._key)
-            self._send("header", header_of(self._recorder))
+        if self._pid != os.getpid():  # forked: the connection is the parent's
+            self.connect()
         self._send("records", first, records, self._recorder.cost)
 
     def close(self) -> None:
@@ -58,15 +65,19 @@ class Collector:
         self.recorder = recorder
         self.key = key
         self.header: dict[str, Any] = {}
-        self.processes = 0
+        self.connected = threading.Event()
+        """Set once a process has imported the app."""
         self.lost = 0
         """Records that a process dropped before they could be sent."""
         self._costs: dict[int, int] = {}
+        self._origins: dict[int, int] = {}
+        """When each process began to trace; its records cannot be older."""
         self._on_report = on_report
         self._listener = Listener(authkey=key)
         self._numbers = (itertools.count(1), itertools.count(1))
         self._readers: list[threading.Thread] = []
         self._lock = threading.Lock()
+        self._open = True
         threading.Thread(target=self._accept, name="asgi-lab collector", daemon=True).start()
 
     @property
@@ -83,15 +94,14 @@ class Collector:
         """Take in what is still under way, once the processes have ended; seconds at most."""
         for reader in self._readers:
             reader.join(timeout)
+        self._open = False
         self._listener.close()
 
     def _accept(self) -> None:
-        while True:
+        while self._open:
             try:
                 connection = self._listener.accept()
-            except (OSError, EOFError):
-                return
-            except Exception:  # a stranger, or a process that died while it connected
+            except Exception:  # closed; or a stranger, or a process that died as it connected
                 continue
             reader = threading.Thread(target=self._read, args=(connection,), daemon=True)
             self._readers.append(reader)
@@ -104,27 +114,28 @@ class Collector:
                 kind, *rest = marshal.loads(connection.recv_bytes())
                 if kind == "header":
                     pid = rest[0]["pid"]
-                    self._begin(rest[0])
+                    self._begin(*rest)
                 elif kind == "records":
                     first, records, cost = rest
                     self._costs[pid] = cost
                     self.lost += first - expected
                     expected = first + len(records)
-                    self._append([numbering.record(record, pid) for record in records])
+                    self._append(numbering.records(records, pid), pid)
                 else:
                     self._on_report(kind, rest[0])
         except (EOFError, OSError):
             connection.close()
 
-    def _begin(self, header: dict[str, Any]) -> None:
+    def _begin(self, header: dict[str, Any], origin: int) -> None:
         with self._lock:
-            self.processes += 1
             self.header = self.header or header
+            self._origins[header["pid"]] = origin
+            self.connected.set()
 
-    def _append(self, records: list[Record]) -> None:
+    def _append(self, records: list[Record], pid: int) -> None:
         with self._lock:
             if not self.recorder.total and records:
-                self.recorder.begin_at(records[0][0])
-            for record in records:
-                self.recorder.append(record)
+                others = [origin for other, origin in self._origins.items() if other != pid]
+                self.recorder.begin_at(min([records[0][0], *others]))
+            self.recorder.ring.extend(records)
             self.recorder.drain(1)

@@ -1,5 +1,6 @@
 """The server as a child process: started, listened to, and stopped politely, then firmly."""
 
+import errno
 import os
 import signal
 import socket
@@ -28,8 +29,9 @@ def free_port(host: str, port: int) -> int:
             probe.bind((host, port))
             return int(probe.getsockname()[1])
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.args[-1]
             hint = "; choose another with --port, or --port 0 for a free one"
+            hint = hint if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
             raise PortError(f"cannot listen on {host}:{port}: {reason}{hint}") from None
 
 
@@ -39,9 +41,9 @@ class ServerProcess:
     def __init__(
         self, argv: list[str], environ: Mapping[str, str], on_line: Callable[[str], None]
     ) -> None:
-        self._on_line = ShortTracebacks(on_line).line
+        self._output = ShortTracebacks(on_line)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "asgi_lab.adapters.launch", *argv],
+            [sys.executable, "-P", "-m", "asgi_lab.adapters.launch", *argv],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -55,6 +57,12 @@ class ServerProcess:
     def exit_code(self) -> int | None:
         """How it ended, or None while it runs."""
         return self._process.poll()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Return whether it has ended, or does so within some seconds."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.exit_code is not None
 
     def stop(self, patience: float = PATIENCE) -> None:
         """Ask it to finish, then to hurry, then kill it and its workers; `patience` in seconds.
@@ -84,4 +92,5 @@ class ServerProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+            self._output.line(line.decode("utf-8", "replace").rstrip("\r\n"))
+        self._output.end()

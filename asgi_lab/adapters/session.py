@@ -13,61 +13,28 @@ import json
 import secrets
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
 
 from asgi_lab.adapters.collector import Collector
 from asgi_lab.adapters.hosting import VARIABLE
+from asgi_lab.adapters.order import Order, SessionError, Watcher
 from asgi_lab.adapters.process import ServerProcess, free_port
-from asgi_lab.adapters.servers import SERVERS, Options, Server, ServerError, choose_server
+from asgi_lab.adapters.servers import SERVERS, Server, ServerError, choose_server
 from asgi_lab.client import Request, Result, drive
-from asgi_lab.events import Event, Trace, decode
-from asgi_lab.files import snapshot
+from asgi_lab.events import Trace, decode_all
+from asgi_lab.files import FileWriter, snapshot
 from asgi_lab.interface import Interface
-from asgi_lab.recorder import LIMIT, Record, Recorder
+from asgi_lab.recorder import Record, Recorder
 from asgi_lab.ticker import Ticker
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 """Addresses that mean every interface, and where to reach a server that listens on them."""
-
-
-class SessionError(Exception):
-    """The app cannot be served; the message is for the user. `code` is the exit code."""
-
-    def __init__(self, message: str, code: int = 2) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What to trace, and how."""
-
-    target: str
-    app_dir: str = "."
-    factory: bool = False
-    server: str | None = None
-    options: Options = field(default_factory=Options)
-    layers: bool = True
-    redact: bool = True
-    max_events: int = LIMIT
-    record: Path | None = None
-
-
-class Watcher(Protocol):
-    """Whoever watches a session live. Both are called from other threads."""
-
-    def feed(self, events: Sequence[Event], dropped: int = 0) -> None:
-        """Take the next events, and how many have been lost in all."""
-
-    def log(self, line: str) -> None:
-        """Take a line that the server or the app printed."""
 
 
 class Session:
@@ -80,7 +47,12 @@ class Session:
         self.recorder = Recorder(limit=order.max_events, redact=False)  # masked where it was noted
         self.collector = Collector(self.recorder, secrets.token_bytes(16), self._on_report)
         self.server: Server = SERVERS[order.server or "uvicorn"]
-        self.ticker = Ticker(self.recorder, watcher.log)
+        self.ticker = Ticker(self.recorder, self._say)
+        self._file: FileWriter | None = None
+        if order.record is not None:
+            self._file = FileWriter(order.record, self.recorder, self._header)
+        self.errors = Counter[str]()
+        """How often each error was met on the client's side, while driving."""
         self._report: tuple[str, str] | None = None
         self._reported = threading.Event()
         self._process: ServerProcess | None = None
@@ -108,9 +80,16 @@ class Session:
         taken = snapshot(self.recorder)
         return replace(taken, header={**taken.header, **self._header()}, dropped=self.lost)
 
+    @property
+    def recorded(self) -> Path | None:
+        """The file that holds the whole trace, if there is one."""
+        if self._file is None or self._file.failed or not self.recorder.total:
+            return None
+        return self._file.path
+
     def __enter__(self) -> "Session":
-        if self.order.record is not None:
-            self.ticker.record(self.order.record, self._header)
+        if self._file is not None:
+            self.ticker.follow(self._file)
         self.ticker.follow(Feed(self))
         try:
             self._start("asgi" if "asgi" in self.server.serves else "wsgi")
@@ -127,25 +106,36 @@ class Session:
     ) -> None:
         self.close()
 
-    def drive(self, requests: Sequence[Request], count: int, concurrency: int) -> Counter[str]:
+    def drive(self, requests: Sequence[Request], count: int, concurrency: int) -> None:
         """Send the requests over real sockets, and wait for their results.
 
-        Returns how often each error was met on the client's side.
+        Raises `SessionError` if the server ends meanwhile.
         """
-        errors: Counter[str] = Counter()
+        assert self._process is not None
+        process = self._process
 
         def note(result: Result) -> None:
             if result.error:
-                errors[f"{result.request}: {result.error}"] += 1
+                self.errors[f"{result.request}: {result.error}"] += 1
+                if process.exit_code is not None:
+                    raise SessionError(self._ended(), 1)
 
         asyncio.run(drive(self.url, requests, count=count, concurrency=concurrency, on_result=note))
-        return errors
+        if self.errors and process.ends_within(0.5):
+            raise SessionError(self._ended(), 1)
 
     def wait(self) -> None:
-        """Wait until the server ends by itself. Raises `SessionError` if it fails."""
+        """Wait until the server ends by itself, and raise `SessionError`.
+
+        A server that reloads may be told of changes that cannot be served: the next one may be.
+        """
         assert self._process is not None
+        reloads = self.order.options.reload_dir is not None
         while self._process.exit_code is None:
             self._reported.wait(0.2)
+            if reloads and self._report is not None:
+                self._say(self._report[1])
+                self._forget_report()
             self._check_report()
         raise SessionError(self._ended(), 1)
 
@@ -154,12 +144,15 @@ class Session:
         if self._process is not None:
             self._process.stop()
             self._process = None
-        self.collector.finish(timeout=5.0)
+        with suppress(KeyboardInterrupt):
+            self.collector.finish(timeout=5.0)
         self.ticker.stop()
 
     def _start(self, interface: Interface) -> None:
-        self.server.check(self.order.options)
-        argv = self.server.argv(self.order.options, interface)
+        try:
+            argv = self.server.argv(self.order.options, interface)
+        except ServerError as error:
+            raise SessionError(str(error)) from None
         self._process = ServerProcess(argv, self._environ(interface), self.watcher.log)
         self.ticker.start()
         try:
@@ -168,15 +161,14 @@ class Session:
             self._restart(other.interface)
 
     def _restart(self, interface: Interface) -> None:
-        """The app speaks another interface than was assumed: serve it by another server."""
+        """Serve the app by another server: it speaks another interface than was assumed."""
         assert self._process is not None
         self._process.stop(1.0)
         try:
             self.server = choose_server(self.order.server, interface)
         except ServerError as error:
             raise SessionError(f"{self.order.target}: {error}") from None
-        self._report = None
-        self._reported.clear()
+        self._forget_report()
         self._start(interface)
 
     def _environ(self, interface: Interface) -> dict[str, str]:
@@ -189,13 +181,17 @@ class Session:
             "layers": order.layers,
             "redact": order.redact,
             "max_events": order.max_events,
+            "reload": order.options.reload_dir is not None,
             "address": self.collector.address,
             "key": self.collector.key.hex(),
         }
         return {VARIABLE: json.dumps(hosted)}
 
     def _wait_ready(self) -> None:
-        """Knock until the server accepts connections, or has said why it will not."""
+        """Knock until the server accepts connections, or has said why it will not.
+
+        Some listen before they have imported the app: so that is waited for, too.
+        """
         options = self.order.options
         address = (ANY_ADDRESS.get(options.host, options.host), options.port)
         pause = 0.01
@@ -206,13 +202,10 @@ class Session:
                 self._reported.wait(0.5)
                 self._check_report()
                 raise SessionError(self._ended(), 1)
-            try:
-                socket.create_connection(address, timeout=1.0).close()
-            except OSError:
-                time.sleep(pause)
-                pause = min(pause * 1.5, 0.1)
-            else:
+            if self.collector.connected.wait(pause) and _answers(address):
                 break
+            pause = min(pause * 1.5, 0.1)
+            self._reported.wait(pause)
 
     def _check_report(self) -> None:
         if self._report is None:
@@ -221,6 +214,14 @@ class Session:
         if kind == "interface":
             raise _OtherInterface("wsgi" if text == "wsgi" else "asgi")
         raise SessionError(text)
+
+    def _say(self, message: str) -> None:
+        for line in f"asgi-lab: {message}".splitlines():
+            self.watcher.log(line)
+
+    def _forget_report(self) -> None:
+        self._report = None
+        self._reported.clear()
 
     def _on_report(self, kind: str, text: str) -> None:
         self._report = (kind, text)
@@ -252,17 +253,29 @@ class _OtherInterface(Exception):
         self.interface = interface
 
 
+def _answers(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
 class Feed:
     """A follower (see `asgi_lab.ticker`) that hands a session's events to its watcher."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._next = self._missed = 0
 
     def write(self, first: int, records: list[Record]) -> None:
         """Hand over the events of these records."""
         origin = self._session.recorder.origin
-        events = [decode(record, first + i, origin) for i, record in enumerate(records)]
-        self._session.watcher.feed(events, self._session.lost)
+        watcher = self._session.watcher
+        self._missed += first - self._next
+        self._next = first + len(records)
+        events = decode_all(records, first, origin, layers=watcher.layers)
+        watcher.feed(events, self._session.collector.lost + self._missed)
 
     def close(self) -> None:
         """Nothing to close."""

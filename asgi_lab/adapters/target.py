@@ -14,10 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asgi_lab.atoms import is_library
+from asgi_lab.adapters.output import ShortTracebacks, is_hidden
 from asgi_lab.interface import Interface, interface_of
 
 USUAL_NAMES = ("app", "application")
+USUAL_MODULES = ("main", "app", "asgi", "wsgi", "application", "server")
 
 
 class TargetError(Exception):
@@ -38,6 +39,7 @@ def load_target(target: str, app_dir: str = ".", factory: bool = False) -> tuple
         )
     sys.path.insert(0, str(Path(app_dir).resolve()))
     module = _import(name, app_dir)
+    _check_own(module, name, app_dir)
     app = _attribute(module, name, attribute)
     if factory:
         app = _call_factory(app, target)
@@ -69,21 +71,37 @@ def _import(name: str, app_dir: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
-            parent, _, last = error.name.rpartition(".")
-            near = _near(last, _modules_in(parent, app_dir), parent)
-            where = f" in {parent}" if parent else f" in {Path(app_dir).resolve()}"
-            raise TargetError(f"no module named {last!r}{where}{near}") from None
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise TargetError(_no_module(error.name, app_dir)) from None
         raise TargetError(_import_failed(name, error)) from None
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise TargetError(_import_failed(name, error)) from None
 
 
-def _modules_in(parent: str, app_dir: str) -> list[str]:
-    folders = list(sys.modules[parent].__path__) if parent in sys.modules else [app_dir]
+def _no_module(name: str, app_dir: str) -> str:
+    parent, _, last = name.rpartition(".")
+    if not parent:
+        where, folders = str(Path(app_dir).resolve()), [app_dir]
+    else:
+        where, folders = parent, list(getattr(sys.modules.get(parent), "__path__", ()))
+    if parent and not folders:
+        return f"no module named {last!r} in {parent}: that is a file, not a package"
+    return f"no module named {last!r} in {where}{_near(last, _modules_in(folders), parent)}"
+
+
+def _modules_in(folders: list[str]) -> list[str]:
     return [module.name for module in pkgutil.iter_modules(folders)]
+
+
+def _check_own(module: ModuleType, name: str, app_dir: str) -> None:
+    """Raise `TargetError` if the user's file of that name is not what was imported."""
+    own = Path(app_dir, *name.split(".")).with_suffix(".py")
+    found = getattr(module, "__file__", None)
+    if own.is_file() and not (found and own.samefile(found)):
+        where = f" ({found})" if found else ""
+        raise TargetError(f"{own.name} is hidden by another module named {name}{where}: rename it")
 
 
 def _import_failed(name: str, error: BaseException) -> str:
@@ -92,16 +110,15 @@ def _import_failed(name: str, error: BaseException) -> str:
 
 
 def short_traceback(error: BaseException) -> str:
-    """Return a traceback of the user's own frames, ending at their line."""
-    report = traceback.TracebackException.from_exception(error)
-    part: traceback.TracebackException | None = report
-    seen: set[int] = set()
-    while part is not None and id(part) not in seen:
-        seen.add(id(part))
-        own = [frame for frame in part.stack if not is_library(frame.filename)]
-        part.stack = traceback.StackSummary.from_list(own)
-        part = part.__cause__ or part.__context__
-    return "".join(report.format()).rstrip()
+    """Return a traceback from the user's first frame on, without those of libraries."""
+    lines: list[str] = []
+    short = ShortTracebacks(lines.append)
+    while (at := error.__traceback__) and is_hidden(at.tb_frame.f_code.co_filename):
+        error.__traceback__ = at.tb_next
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        short.line(line)
+    short.end()
+    return "\n".join(lines)
 
 
 def _attribute(module: ModuleType, name: str, attribute: str) -> Any:
@@ -116,12 +133,19 @@ def _attribute(module: ModuleType, name: str, attribute: str) -> Any:
     names = [key for key, value in vars(module).items() if not key.startswith("_")]
     apps = [key for key in names if not isinstance(vars(module)[key], type | ModuleType)
             and interface_of(vars(module)[key]) and not _imported(module, key)]  # fmt: skip
+    inside = _submodule(module, name)
     if attribute:
-        raise TargetError(
-            f"{name} has no attribute {attribute!r}{_near(attribute, names, apps=apps)}"
-        )
-    hint = f"; did you mean {name}:{apps[0]}?" if apps else f", as in {name}:my_app"
+        near = _near(attribute, names, apps=apps) or inside
+        raise TargetError(f"{name} has no attribute {attribute!r}{near}")
+    hint = f"; did you mean {name}:{apps[0]}?" if apps else inside or f", as in {name}:my_app"
     raise TargetError(f"{name} has neither `app` nor `application`: name the attribute{hint}")
+
+
+def _submodule(module: ModuleType, name: str) -> str:
+    """Return a hint at the submodule of a package that is likely meant, or an empty string."""
+    inside = _modules_in(list(getattr(module, "__path__", ())))
+    likely = [usual for usual in USUAL_MODULES if usual in inside]
+    return f"; did you mean {name}.{likely[0]}:app?" if likely else ""
 
 
 def _imported(module: ModuleType, key: str) -> bool:
@@ -138,7 +162,9 @@ def _call_factory(factory: Any, target: str) -> Any:
         raise TargetError(f"--factory needs a callable; {target} is {_kind(factory)}")
     try:
         return factory()
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise TargetError(f"the factory {target} failed:\n\n{short_traceback(error)}") from None
 
 

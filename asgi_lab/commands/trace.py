@@ -1,21 +1,27 @@
 """`asgi-lab trace`: serve a target, watch it live, and show what happened."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
 
+from asgi_lab.adapters.order import Order, SessionError
 from asgi_lab.adapters.process import PortError
-from asgi_lab.adapters.servers import Options, ServerError
-from asgi_lab.adapters.session import Order, Session, SessionError
+from asgi_lab.adapters.servers import Options
+from asgi_lab.adapters.session import Session
 from asgi_lab.client import Request, parse_header, parse_request
-from asgi_lab.commands.show import USAGE, fail, make_console, show_trace, warn
+from asgi_lab.commands.interrupts import interrupt, interruptible
+from asgi_lab.commands.output import USAGE, Output, fail, make_console, warn
+from asgi_lab.commands.show import show_trace
 from asgi_lab.commands.watch import Silent, watcher_for
 from asgi_lab.cost import event_cost
 from asgi_lab.filters import compile_filter
+
+Given = dict[str, Any]
+"""The options of the command line, by name."""
 
 INTERRUPTED = 130
 DEFAULT_PORT = 8000
@@ -28,31 +34,40 @@ def run_trace(**given: Any) -> int:
         if given["expression"]:
             compile_filter(given["expression"])
         order = read_order(given, driven=bool(requests))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         return fail(str(error))
-    console = make_console()
-    watcher = watcher_for(console, given["view"], given["style"], given["quiet"])
+    except OSError as error:
+        return fail(f"cannot write {error.filename}: {error.strerror}")
+    console, output = make_console()
+    watcher = watcher_for(console, given)
     try:
         session = Session(order, watcher)
-    except (PortError, ServerError) as error:
+    except PortError as error:
         return fail(str(error))
-    return _run(session, console, watcher, requests, given)
+    code, trouble = _run(session, output, watcher, requests, given)
+    if code != USAGE:
+        code = _show(session, console, watcher, given) or code
+    for text, count in session.errors.most_common(5):
+        warn(f"{count} × {text}")
+    if trouble:
+        warn(trouble)
+    return code
 
 
 def read_requests(texts: Sequence[str], headers: Sequence[str]) -> list[Request]:
-    """Return the requests of `-r` with the headers of `-H`. Raises `ValueError` or `OSError`."""
+    """Return the requests of `-r` with the headers of `-H`. Raises `ValueError`."""
     pairs = [parse_header(header) for header in headers]
     return [parse_request(text, pairs) for text in texts]
 
 
-def read_order(given: dict[str, Any], driven: bool) -> Order:
+def read_order(given: Given, driven: bool) -> Order:
     """Return what the options ask for. Raises `OSError` if the record cannot be written."""
     port = given["port"]
     if port is None:
         port = 0 if driven else DEFAULT_PORT
     record = Path(given["record"]) if given["record"] else None
     if record is not None:
-        record.open("ab").close()
+        _check_writable(record)
     return Order(
         target=given["target"],
         app_dir=given["app_dir"],
@@ -74,34 +89,35 @@ def read_order(given: dict[str, Any], driven: bool) -> Order:
     )
 
 
+def _check_writable(file: Path) -> None:
+    """Raise `OSError` if the file cannot be written. What it holds stays; a new one is not left."""
+    new = not file.exists()
+    file.open("ab").close()
+    if new:
+        file.unlink()
+
+
 def _run(
-    session: Session,
-    console: Console,
-    watcher: Silent,
-    requests: Sequence[Request],
-    given: dict[str, Any],
-) -> int:
-    code, trouble, errors = 0, "", Counter[str]()
+    session: Session, output: Output, watcher: Silent, requests: Sequence[Request], given: Given
+) -> tuple[int, str]:
+    """Serve until the end; return the exit code, and what went wrong, if anything."""
     try:
-        with session:
+        with interruptible(), session:
+            output.on_closed = interrupt
             watcher.begin(_title(session, bool(requests)))
             if requests:
-                errors = session.drive(requests, given["count"], given["concurrency"])
+                session.drive(requests, given["count"], given["concurrency"])
             else:
                 session.wait()
-    except KeyboardInterrupt:
-        code = INTERRUPTED if requests else 0
+    except KeyboardInterrupt as error:
+        fine = output.closed_early or not requests
+        return 0 if fine else getattr(error, "code", INTERRUPTED), ""
     except SessionError as error:
-        code, trouble = error.code, str(error)
+        return error.code, str(error)
     finally:
+        output.on_closed = int
         watcher.end()
-    if code != USAGE:
-        _show(session, console, watcher, given)
-    for text, count in errors.most_common(5):
-        warn(f"{count} × {text}")
-    if trouble:
-        warn(trouble)
-    return code
+    return 0, ""
 
 
 def _title(session: Session, driven: bool) -> str:
@@ -109,17 +125,20 @@ def _title(session: Session, driven: bool) -> str:
     return what if driven else f"{what}  (Ctrl-C ends)"
 
 
-def _show(session: Session, console: Console, watcher: Silent, given: dict[str, Any]) -> None:
-    trace = session.trace
+def _show(session: Session, console: Console, watcher: Silent, given: Given) -> int:
+    """Show what was recorded, and say where it is kept; return the exit code."""
+    trace, code = session.trace, 0
     if trace.events or given["style"] == "json":
         cost = session.collector.cost + round(session.recorder.total * event_cost())
         trace = replace(trace, header={**trace.header, "cost": cost})
-        views = [
-            v for v in dict.fromkeys((given["view"], "summary")) if v and v not in watcher.shown
-        ]
+        views = dict.fromkeys(view for view in (given["view"], "summary") if view)
+        unseen = [view for view in views if view not in watcher.shown]
         if given["style"] == "text" and not given["quiet"]:
             console.print()
-        show_trace(console, trace, views, given["conn"], given["expression"], given["style"])
-    if session.order.record is not None:
-        file = session.order.record
-        warn(f"the trace is in {file}; to see it again: asgi-lab show {file}")
+        code = show_trace(
+            console, trace, unseen, given["conn"], given["expression"], given["style"]
+        )
+    if session.recorded:
+        file = session.recorded
+        warn(f"the trace is in {file}; to see it again: asgi-lab show {quote(str(file))}")
+    return code

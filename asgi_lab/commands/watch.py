@@ -4,30 +4,40 @@ Each is a `Watcher` (see `asgi_lab.adapters.session`) that also begins and ends,
 `shown` which views need not be drawn again at the end.
 """
 
-import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
+from asgi_lab.commands.output import say
 from asgi_lab.events import Event
-from asgi_lab.text import clean, trace_lines
+from asgi_lab.filters import Filter, Stream, compile_filter
+from asgi_lab.plain import clean
+from asgi_lab.text import trace_lines
+from asgi_lab.view.frame import Only
 from asgi_lab.view.live import Live
 
 
 class Silent:
-    """Shows nothing; what the server prints goes to stderr."""
+    """Shows no events; what the server prints goes to stderr, and so does the title, if wanted."""
 
     shown: tuple[str, ...] = ()
+    layers = False
+
+    def __init__(self, titled: bool = False) -> None:
+        self._titled = titled
 
     def begin(self, title: str) -> None:
         """Begin: the server is up."""
+        if self._titled:
+            say(title)
 
     def feed(self, events: Sequence[Event], dropped: int = 0) -> None:
         """Take the next events."""
 
     def log(self, line: str) -> None:
         """Take a line that the server or the app printed."""
-        print(clean(line), file=sys.stderr, flush=True)
+        say(clean(line))
 
     def end(self) -> None:
         """End: the server has ended."""
@@ -36,10 +46,10 @@ class Silent:
 class Table(Silent):
     """The live table of requests; on something else than a terminal, a line a request."""
 
-    shown = ("timeline",)
-
-    def __init__(self, console: Console) -> None:
-        self._live = Live(console, [])
+    def __init__(self, console: Console, only: Only | None = None) -> None:
+        super().__init__()
+        self._live = Live(console, [], only=only)
+        self.shown = ("timeline",) if self._live.drawing else ()
 
     def begin(self, title: str) -> None:
         """Begin to draw."""
@@ -66,9 +76,12 @@ class Lines(Silent):
     """Each event on a line, as it comes."""
 
     shown = ("events",)
+    layers = True
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, chosen: Filter | None = None) -> None:
+        super().__init__()
         self._console = console
+        self._stream = Stream(chosen) if chosen else None
 
     def begin(self, title: str) -> None:
         """Say what is traced."""
@@ -76,11 +89,22 @@ class Lines(Silent):
 
     def feed(self, events: Sequence[Event], dropped: int = 0) -> None:
         """Print these."""
-        self._console.out("\n".join(trace_lines(events)), highlight=False)
+        shown = self._stream.select(events) if self._stream else events
+        if shown:
+            self._console.out("\n".join(trace_lines(shown)), highlight=False)
 
 
-def watcher_for(console: Console, view: str | None, style: str, quiet: bool) -> Silent:
-    """Return the watcher that these options ask for."""
-    if quiet or style != "text":
+def watcher_for(console: Console, given: dict[str, Any]) -> Silent:
+    """Return the watcher that the options of the command line ask for.
+
+    Raises `ValueError` if the filter cannot be read.
+    """
+    if given["quiet"]:
         return Silent()
-    return Lines(console) if view == "events" else Table(console)
+    if given["style"] != "text":
+        return Silent(titled=True)
+    terms = [given["expression"] or "", *([f"conn={given['conn']}"] if given["conn"] else [])]
+    chosen = compile_filter(" ".join(terms)) if any(terms) else None
+    if given["view"] == "events":
+        return Lines(console, chosen)
+    return Table(console, chosen.matches if chosen else None)
