@@ -12,10 +12,11 @@ from rich.console import Console, RenderableType
 from asgi_lab.connection import AWAIT, CLIENT, HOLD, PHASES, SENDING, THREAD, Connection
 from asgi_lab.events import Event, Trace
 from asgi_lab.loop import SECOND
+from asgi_lab.view import terminal
 from asgi_lab.view.bars import GLYPHS, axis, cells, legend
 from asgi_lab.view.concurrency import chart
 from asgi_lab.view.frame import status_line
-from asgi_lab.view.live import Live
+from asgi_lab.view.live import Live, demo
 from asgi_lab.view.plainlines import PLAIN_RATE, plain_line
 from asgi_lab.view.rows import layout
 from asgi_lab.view.summary import summary
@@ -196,9 +197,9 @@ def test_what_a_layer_passes_on_is_one_arrow_and_what_it_changes_is_said() -> No
 
 def test_layers() -> None:
     assert view("layers", 72, trace=layered())[2:] == [
-        "layer     enters    leaves  ╷0          ╷5 ms          passed",
-        "app         0 µs   10.0 ms  ━━━━━───────◄────────━━━━  200 · 0 in, 2 out",
-        " Outer   2.00 ms   8.00 ms       ━━━━━◄━━━━━━━━━━      200 · 0 in, 2 out",
+        "layer       took  ╷0       ╷2 ms    ╷4 ms     ╷6 ms    ╷8 ms      passed",
+        "app      10.0 ms  ━━━━━━━━━──────────────◄─────────────━━━━━━━━━  200",
+        " Outer   6.00 ms           ━━━━━━━━━◄━━━━━━━━━━━━━━━━━━           200",
         "",
         "━ in this layer  ─ in one further inside  ◄ the response starts",
     ]
@@ -445,3 +446,14 @@ def test_of_many_requests_the_slowest_are_shown() -> None:
     lines = shown(screen.frame())
     assert any("/2222" in line for line in lines)
     assert any(line.endswith("slowest of the last 1,000 requests") for line in lines)
+
+
+def test_the_demos_draw_all_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.demo()
+    drawn = capsys.readouterr().out
+    assert all(f"{name} ─" in drawn for name in VIEWS)
+    assert "meanwhile #1 could not run; #3 got in right after" in " ".join(drawn.split())
+    screen = Console(file=io.StringIO(), width=80)
+    demo(screen, pace=1000)
+    assert isinstance(screen.file, io.StringIO)
+    assert "GET /cart                      raised" in screen.file.getvalue()

@@ -183,3 +183,21 @@ class Live:
 def plain_wanted(console: Console) -> bool:
     """Return whether the user asked for no escape codes at all."""
     return bool(os.environ.get("NO_COLOR")) or console.is_dumb_terminal
+
+
+def demo(console: Console, pace: float = 1.0) -> None:
+    """Show a small trace made by hand as if it happened now, `pace` times as fast."""
+    from asgi_lab.view.sample import sample_trace
+
+    screen = Live(console, ["a trace made by hand, at a quarter of its speed"])
+    screen.start()
+    before = 0
+    for event in sample_trace():
+        time.sleep((event.t - before) / SECOND / pace)
+        screen.feed([event])
+        before = event.t
+    screen.stop()
+
+
+if __name__ == "__main__":
+    demo(Console(highlight=False), pace=0.25)

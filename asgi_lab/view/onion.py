@@ -79,21 +79,21 @@ def onion(events: Trace, connection: Connection, width: int) -> Group:
     last = events[-1].t
     end = max(max(layer.until(last) for layer in layers), begin + 1)
     wide = width >= 100
-    names = [f"{'  ' * index if wide else ' ' * index}{layer.name}"
-             for index, layer in enumerate(layers)]  # fmt: skip
+    indent = "  " if wide else " "
+    names = [f"{indent * index}{layer.name}" for index, layer in enumerate(layers)]
     name_width = max(min(max(map(len, names)), width // 3), 5)
     facts = [_facts(layer, wide) for layer in layers]
-    fact_width = min(max(map(len, facts)), max(width // 4, 12))
-    room = max(width - name_width - fact_width - 24, 8)
-    head = (
-        f"{'layer':<{name_width}}  {'enters':>8}  {'leaves':>8}  {axis(end - begin, room):<{room}}"
-    )
-    lines = [Text(f"{head}  passed", "bold", no_wrap=True)]
+    fact_width = max(min(max(map(len, facts)), width // 4 + 2), len("passed"))
+    times = [_times(layer, begin, wide) for layer in layers]
+    time_width = len(times[0])
+    room = max(width - name_width - fact_width - time_width - 6, 8)
+    head = "  enters    leaves" if wide else "    took"
+    head = f"{'layer':<{name_width}}  {head}  {axis(end - begin, room):<{room}}  passed"
+    lines = [Text(head, "bold", no_wrap=True)]
     for index, layer in enumerate(layers):
         inner = layers[index + 1] if index + 1 < len(layers) else None
-        left = duration(layer.left - begin) if layer.left is not None else "…"
         line = Text(f"{shorten(names[index], name_width):<{name_width}}  ", no_wrap=True)
-        line.append(f"{duration(layer.entered - begin):>8}  {left:>8}  ")
+        line.append(times[index] + "  ")
         line.append_text(_bar(layer, inner, begin, end, last, room))
         line.append(f"  {shorten(facts[index], fact_width)}", _style(layer))
         lines.append(line)
@@ -101,12 +101,23 @@ def onion(events: Trace, connection: Connection, width: int) -> Group:
     return Group(*lines, Text(), Text(meaning))
 
 
+def _times(layer: Layer, begin: int, wide: bool) -> str:
+    """Return when it was entered and left; on a narrow screen only how long it took."""
+    if not wide:
+        took = "…" if layer.left is None else duration(layer.left - layer.entered)
+        return f"{took:>8}"
+    left = "…" if layer.left is None else duration(layer.left - begin)
+    return f"{duration(layer.entered - begin):>8}  {left:>8}"
+
+
 def _style(layer: Layer) -> str:
     return ERROR if layer.outcome == "raise" else QUIET
 
 
 def _facts(layer: Layer, wide: bool) -> str:
-    data = f", {size(layer.bytes_out)}" if layer.bytes_out and wide else ""
+    if not wide or layer.outcome == "raise":
+        return " · ".join(layer.parts) or f"{layer.received} in, {layer.sent} out"
+    data = f", {size(layer.bytes_out)}" if layer.bytes_out else ""
     return " · ".join([*layer.parts, f"{layer.received} in, {layer.sent} out{data}"])
 
 

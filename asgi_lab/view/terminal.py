@@ -5,7 +5,7 @@ console.print(render("timeline", trace, width=console.width))
 
 from collections.abc import Callable
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from asgi_lab.connection import HOLD, THREAD, Connection
@@ -107,3 +107,18 @@ VIEWS: dict[str, View] = {
     "summary": lambda trace, measures, width, conn: _summary(trace, measures, width),
 }
 """Every view by name: a function of a trace, its measures, a width and a connection."""
+
+
+def demo() -> None:
+    """Draw every view of a small trace made by hand."""
+    from asgi_lab.view.sample import sample_trace
+
+    console = Console(highlight=False)
+    for name in VIEWS:
+        console.rule(name, align="left", style=QUIET)
+        console.print(render(name, sample_trace(), width=console.width), soft_wrap=True)
+        console.print()
+
+
+if __name__ == "__main__":
+    demo()
