@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
+from rich.control import Control
 from rich.live import Live as Screen
 from rich.text import Text
 
@@ -69,6 +70,7 @@ class Live:
         self._lock = threading.Lock()
         self._screen: Screen | None = None
         self._plain = PlainLines(console)
+        self._size: tuple[int, int] | None = None
         self._fed = 0.0
         self._stopped = False
         self._told: tuple[int, int, list[Text]] = (0, 0, [])
@@ -136,10 +138,18 @@ class Live:
         """Return what is to be seen now."""
         width, height = self.console.width, max(self.console.height - 1, 4)
         with self._lock:
+            self._fit((width, height))
             if self._stopped:
                 return Group(*self._last(width, height))
             idle = max(time.monotonic() - self._fed - LAG, 0.0) if self.measures.open else 0.0
             return Group(*self._lines(width, height, self.measures.last + round(idle * SECOND)))
+
+    def _fit(self, size: tuple[int, int]) -> None:
+        """Begin on a clear screen when its size has changed: nobody knows where lines went."""
+        if self._screen is not None and self._size not in (size, None):
+            self._screen._live_render._shape = None  # so that it moves the cursor nowhere
+            self.console.control(Control.clear(), Control.home())
+        self._size = size
 
     def _lines(self, width: int, height: int, now: int) -> list[Text]:
         foot = [Text(), status_line(self.measures, now, width, self.dropped, self.hidden)]

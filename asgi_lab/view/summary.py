@@ -131,7 +131,8 @@ def _lifespan(m: Measures) -> str:
         if how:
             parts.append(f"{name} {how}{f' in {duration(took)}' if took else ''}")
     text = ", ".join(parts) or "startup not finished"
-    return f"{text}: {clean(span.message)}" if span.message else text
+    said = span.message.strip().rpartition("\n")[2]  # of a traceback, the error
+    return f"{text}: {shorten(clean(said), 120)}" if said else text
 
 
 def _routes(m: Measures, width: int) -> list[Text]:
