@@ -87,7 +87,9 @@ class Trace(Sequence[Event]):
         """
         from asgi_lab.filters import compile_filter
 
-        return self.of(compile_filter(expression).select(self.events))
+        known = {key: value for key, value in self.header.items() if key != "cost"}  # of them all
+        chosen = compile_filter(expression).select(self.events)
+        return Trace(tuple(chosen), MappingProxyType(known), self.dropped)
 
     def __str__(self) -> str:
         from asgi_lab.text import trace_lines

@@ -130,7 +130,7 @@ def status_line(
         parts.append((f"loop held {share:.0%}, at most {longest}", ""))
     line = Text(" · ").join([Text(text, style) for text, style in parts])
     line.no_wrap = True
-    line.truncate(width, overflow="ellipsis")
+    line.truncate(width - 3, overflow="ellipsis")  # the terminal puts ^C behind it
     return line
 
 

@@ -30,7 +30,8 @@ def _headline(m: Measures) -> Text:
     span = duration(m.span)
     sizes = f"{size(m.bytes_in)} in, {size(m.bytes_out)} out"
     if not m.requests:
-        return Text(f"no requests in {span}", "bold")
+        some = f"{count(m.events, 'event')} of {count(len(m.connections), 'connection')}"
+        return Text(f"{some if m.connections else 'no requests'} in {span}", "bold")
     flight = f", {m.most_in_flight} in flight at most" if m.most_in_flight > 1 else ""
     return Text(f"{count(m.requests, 'request')} in {span}{flight}; {sizes}", "bold")
 
