@@ -61,8 +61,9 @@ def cells(
             share, parts = (high - low) / step, shares[index]
             if busy is not None and what in NEEDS_LOOP:
                 taken = min(busy(round(low), round(high)) / step, share)
-                parts[BLOCKED] = parts.get(BLOCKED, 0.0) + taken
-                share -= taken
+                if taken:
+                    parts[BLOCKED] = parts.get(BLOCKED, 0.0) + taken
+                    share -= taken
             parts[what] = parts.get(what, 0.0) + share
             if share > covered:
                 best, covered = index, share
@@ -91,9 +92,13 @@ def _pieces(
 
 
 def _winner(share: dict[str, float]) -> str:
+    if not share:
+        return ""
     covered = sum(share.values())
     if covered < 0.5:
         return ""
+    if len(share) == 1:
+        return next(iter(share))
     for what in PHASES:
         if share.get(what, 0.0) * 2 >= covered:
             return what
