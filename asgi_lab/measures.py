@@ -11,10 +11,10 @@ All times are nanoseconds; unless said otherwise, of the trace (as `Event.t`).
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 
-from asgi_lab.connection import MOVES, NEEDS_LOOP, THREAD, Connection
+from asgi_lab.connection import MOVES, THREAD, Connection
 from asgi_lab.events import Data, Event
 from asgi_lab.histogram import Histogram
-from asgi_lab.loop import SECOND, Busy, Hold, Loops, tally
+from asgi_lab.loop import SECOND, Loops, tally
 from asgi_lab.message import number, payload_size
 from asgi_lab.totals import Failures, Lifespan, Route, Threads
 
@@ -23,11 +23,6 @@ MAX_ASIDE = 1000
 
 STARTS = ("http.response.start", "wsgi.start_response", "websocket.http.response.start")
 """Messages that carry a status."""
-
-SOON = 5_000_000
-"""Nanoseconds after a loop was held in which what comes may have waited for it."""
-
-Between = Callable[[int, int], int]
 
 Handler = Callable[[Connection, int, Data], None]
 
@@ -133,45 +128,6 @@ class Measures:
     def utilisation(self) -> float:
         """The share of the whole time in which connections held the loop, 0 to 1."""
         return self.loops.held / self.span / max(len(self.pids), 1) if self.span else 0.0
-
-    def holder(self, pid: int) -> Connection | None:
-        """Return who holds a process's loop at the moment, if anyone does."""
-        busy = self.loops.busy.get(pid)
-        free = busy.ends[-1] if busy else 0  # somebody gave it back then: so nobody held it
-        holders = (c for c in self.open.values() if c.pid == pid and c.holds and c.type != "wsgi")
-        return max((c for c in holders if c.since >= free), key=lambda c: c.since, default=None)
-
-    def held(self, pid: int, now: int) -> Between:
-        """Return a function: for how many nanoseconds between two times a loop was held."""
-        busy, holder = self.loops.busy.get(pid) or Busy(), self.holder(pid)
-        if holder is None:
-            return busy.between
-        since = holder.since
-
-        def between(begin: int, end: int) -> int:
-            return busy.between(begin, end) + max(min(end, now) - max(begin, since), 0)
-
-        return between
-
-    def blocked(self, c: Connection, now: int) -> int:
-        """Return for how many nanoseconds it could not run, because another held the loop."""
-        held = self.held(c.pid, now)
-        return sum(held(a, b) for a, b, what in c.phases_until(now) if what in NEEDS_LOOP)
-
-    def during(self, hold: Hold) -> list[Connection]:
-        """Return the others that were in flight while a loop was held, by number."""
-        return [
-            c for c in self.connections
-            if c.pid == hold.pid and c.conn != hold.conn and c.type != "lifespan"
-            and c.started < hold.ended and c.until(self.last) > hold.began
-        ]  # fmt: skip
-
-    def just_after(self, hold: Hold) -> list[Connection]:
-        """Return those that came as soon as a loop was free: they may have waited for it."""
-        return [
-            c for c in self.connections
-            if c.pid == hold.pid and hold.ended <= c.started < hold.ended + SOON
-        ]  # fmt: skip
 
     def rate(self, now: int, seconds: int = 5) -> float:
         """Return requests ended a second, over the last full `seconds` before `now`."""

@@ -6,6 +6,7 @@ from typing import Any
 from asgi_lab.connection import Connection
 from asgi_lab.events import Event, Trace
 from asgi_lab.measures import Measures
+from asgi_lab.waiting import blocked
 
 
 def report(trace: Trace) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _connection(c: Connection, m: Measures) -> dict[str, Any]:
         "at": c.at,
         "bytes_in": c.bytes_in,
         "bytes_out": c.bytes_out,
-        "blocked": m.blocked(c, m.last),
+        "blocked": blocked(m, c, m.last),
         "spent": {str(what): ns for what, ns in c.spent.items()},
     }
 

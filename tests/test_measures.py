@@ -26,6 +26,7 @@ from asgi_lab.measures import MAX_ROUTES, Measures
 from asgi_lab.message import payload_size
 from asgi_lab.recorder import KINDS, Recorder
 from asgi_lab.tracer import Tracer
+from asgi_lab.waiting import holder
 
 MS = 1_000_000
 Short = tuple[Any, ...]
@@ -268,7 +269,7 @@ def test_after_a_gap_only_what_shows_itself_is_in_flight() -> None:
     measures.feed(events((0, "scope", get()), (0, "run")))
     measures.feed(events((0, "scope", get("/other")), (0, "run"), conn=2))
     measures.gap()
-    assert (measures.in_flight, measures.holder(0)) == (0, None)
+    assert (measures.in_flight, holder(measures, 0)) == (0, None)
     measures.feed(events((5, "send", START), conn=2))
     (c,) = measures.open.values()
     assert (c.path, c.status, c.started, measures.in_flight) == ("/other", 200, 0, 1)

@@ -22,6 +22,7 @@ from asgi_lab.view.rows import layout
 from asgi_lab.view.summary import summary
 from asgi_lab.view.table import shared_axes
 from asgi_lab.view.terminal import VIEWS, choose, render
+from asgi_lab.waiting import blocked, held, holder
 from tests.test_measures import MS, REQUEST, any_event, events, get, measured, took
 
 BOOM = events(
@@ -95,10 +96,9 @@ def test_the_legend_folds() -> None:
 
 def test_what_awaits_while_another_holds_the_loop_is_said_to_be_blocked() -> None:
     phases = ((0, 600, AWAIT), (600, 700, HOLD), (700, 1000, THREAD))
-    held = measured(events((0, "scope", get()), (0, "run"), (0.0005, "ran", took(0.0003)))).held(
-        0, 1000
-    )
-    assert [GLYPHS[what][0] for what in cells(phases, 0, 1000, 10, held)] == list("──╌╌╌─█▄▄▄")
+    slice_ = events((0, "scope", get()), (0, "run"), (0.0005, "ran", took(0.0003)))
+    busy = held(measured(slice_), 0, 1000)
+    assert [GLYPHS[what][0] for what in cells(phases, 0, 1000, 10, busy)] == list("──╌╌╌─█▄▄▄")
 
 
 def test_axis() -> None:
@@ -385,8 +385,8 @@ def freeze() -> list[Event]:
 
 def test_who_holds_the_loop_right_now_is_called_out() -> None:
     measures = measured(freeze())
-    assert measures.holder(0) is measures.open[2]
-    assert measures.blocked(measures.open[1], 505 * MS) == 500 * MS
+    assert holder(measures, 0) is measures.open[2]
+    assert blocked(measures, measures.open[1], 505 * MS) == 500 * MS
     line = status_line(measures, 505 * MS, 80)
     assert line.plain.startswith("LOOP HELD by #2 GET /holds for 500 ms · 2 requests")
 

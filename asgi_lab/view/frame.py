@@ -18,6 +18,7 @@ from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count, duration, shorten
 from asgi_lab.text import trace_lines
 from asgi_lab.view.rows import ERROR, QUIET, method, path
+from asgi_lab.waiting import holder
 
 CALM = 2
 """Requests a second, for each row, up to which all are shown as they come."""
@@ -136,7 +137,7 @@ def status_line(
 
 def _frozen(measures: Measures, now: int) -> list[tuple[str, str]]:
     """Return who holds a loop at this moment, if it has been for long."""
-    holders = [measures.holder(pid) for pid in measures.pids]
+    holders = [holder(measures, pid) for pid in measures.pids]
     return [
         (f"LOOP HELD by #{c.conn} {clean(c.route)} for {duration(now - c.since)}", ERROR)
         for c in holders if c is not None and now - c.since >= FROZEN

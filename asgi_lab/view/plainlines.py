@@ -10,6 +10,7 @@ from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count, duration, size
 from asgi_lab.view.bars import GLYPHS, Busy, cells
 from asgi_lab.view.rows import method, path, status
+from asgi_lab.waiting import held
 
 PLAIN_RATE = 200
 """Plain lines a second; of more requests, a line says how many."""
@@ -36,7 +37,7 @@ class PlainLines:
                 self._second, self._shown = second, 0
             self._shown += 1
             if self._shown <= PLAIN_RATE or connection.failed:
-                busy = measures.held(connection.pid, measures.last)
+                busy = held(measures, connection.pid, measures.last)
                 lines.append(plain_line(connection, busy))
             else:
                 self._skipped += 1

@@ -11,6 +11,7 @@ from asgi_lab.connection import Connection
 from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count, duration, shorten, size
 from asgi_lab.view.rows import ERROR, QUIET
+from asgi_lab.waiting import during, just_after
 
 LABEL = 12
 """Cells of the labels at the left."""
@@ -97,7 +98,7 @@ def _loop(m: Measures) -> str:
     if hold.took < LONG:
         return f"{text}at most {duration(hold.took)} at a stretch, by {by}"
     text = f"{text}for {duration(hold.took)} at a stretch by {by}"
-    waited, after = _numbers(m.during(hold)), _numbers(m.just_after(hold))
+    waited, after = _numbers(during(m, hold)), _numbers(just_after(m, hold))
     if waited:
         text += f"; meanwhile {waited} could not run"
     return f"{text}; {after} got in right after" if after else text

@@ -16,6 +16,7 @@ from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
 from asgi_lab.view.bars import axis, cells, legend
 from asgi_lab.view.rows import layout, path
+from asgi_lab.waiting import held
 
 LASTING = 10 * SECOND
 """What takes longer, and `TIMES` as long as half of the others, stretches no axis: of a WebSocket
@@ -73,7 +74,7 @@ def table(
 ) -> list[Text]:
     """Return the lines of these requests, the legend last."""
     plan = layout(width, max(len(path(c)) for c in shown))
-    busy = {pid: measures.held(pid, now) for pid in {c.pid for c in shown}}
+    busy = {pid: held(measures, pid, now) for pid in {c.pid for c in shown}}
     lines, used = [plan.header(axis(axes.span, plan.bar))], set()
     for c in shown:
         begin = axes.begins[c.conn]
@@ -81,10 +82,10 @@ def table(
         row = cells(phases, begin, begin + axes.span, plan.bar, busy[c.pid])
         used.update(row)
         lines.append(plan.row(c, _mark(row, c, begin), now))
-    return [*lines, *legend(used, width, held(shown))]
+    return [*lines, *legend(used, width, what_is_held(shown))]
 
 
-def held(shown: Sequence[Connection]) -> str:
+def what_is_held(shown: Sequence[Connection]) -> str:
     """Return what these hold while they run: the event loop, or each its thread."""
     return "thread" if all(c.type == "wsgi" for c in shown) else "loop"
 
