@@ -1,7 +1,7 @@
 """The filter language: what each term selects, and what it says of a term it cannot read."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_lab.events import Event, Trace
@@ -116,6 +116,7 @@ def test_a_bad_term_is_explained(expression: str, complaint: str) -> None:
     assert complaint in str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     st.lists(any_event, max_size=15),
     st.sampled_from([*EVENT_KEYS, *CONNECTION_KEYS]),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_lab.concurrency import concurrency
@@ -327,6 +327,7 @@ any_event = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(any_event, max_size=30))
 def test_nothing_that_a_broken_app_does_raises(given: list[Event]) -> None:
     measures = measured(given)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_lab.events import Event, Trace
@@ -192,6 +192,7 @@ def test_each_kind(kind: str, data: dict[str, Any], text: str) -> None:
     assert line(events((0, kind, data))[0]) == text
 
 
+@settings(deadline=None)
 @given(st.lists(any_event, max_size=20), st.booleans())
 def test_any_events_print(given: list[Event], compact: bool) -> None:
     for text in trace_lines(given, compact=compact):
