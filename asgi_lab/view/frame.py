@@ -80,13 +80,39 @@ class Choice:
         return list({c.conn: c for c in [*worst, *slow]}.values())[:most]
 
 
-def subject_of(shown: Sequence[Connection], now: int) -> Connection | None:
-    """Return whose events are told: the last that failed, or the slowest that has ended."""
+def subject_of(
+    shown: Sequence[Connection], now: int, selected: int | None = None
+) -> Connection | None:
+    """Return whose events are told: the selected, the last that failed, or the slowest."""
+    for connection in shown:
+        if connection.conn == selected:
+            return connection
     failed = [c for c in shown if c.failed]
     if failed:
         return failed[-1]
     ended = [c for c in shown if c.ended is not None]
     return max(ended or shown, key=lambda c: c.until(now) - c.started, default=None)
+
+
+def with_selected(
+    shown: list[Connection], measures: Measures, selected: int | None
+) -> list[Connection]:
+    """Return what is shown with the selected connection among it, in place of the first."""
+    numbers = [connection.conn for connection in shown]
+    if selected is None or selected in numbers:
+        return shown
+    found = measures.open.get(selected) or measures.finished.get(selected)
+    return sorted([found, *shown[1:]], key=lambda c: c.conn) if found else shown
+
+
+def neighbour(shown: Sequence[Connection], selected: int | None, step: int) -> int | None:
+    """Return the connection `step` rows below the selected one; from none, the last or first."""
+    numbers = [connection.conn for connection in shown]
+    if not numbers:
+        return None
+    if selected not in numbers:
+        return numbers[-1 if step < 0 else 0]
+    return numbers[min(max(numbers.index(selected) + step, 0), len(numbers) - 1)]
 
 
 def detail(subject: Connection, recent: Iterable[Event], width: int, most: int) -> list[Text]:

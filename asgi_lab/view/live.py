@@ -21,7 +21,16 @@ from asgi_lab.events import Event
 from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count
-from asgi_lab.view.frame import Choice, Only, detail, status_line, subject_of
+from asgi_lab.view.frame import (
+    Choice,
+    Only,
+    detail,
+    neighbour,
+    status_line,
+    subject_of,
+    with_selected,
+)
+from asgi_lab.view.keys import Keys
 from asgi_lab.view.plainlines import PlainLines
 from asgi_lab.view.rows import QUIET
 from asgi_lab.view.table import shared_axes, table
@@ -46,7 +55,8 @@ class Live:
 
     `title` is printed once, above all. `rows` bounds the rows of requests; without it, the
     terminal's height does. `only` says of which requests there are rows and lines; totals count
-    all. Not on a terminal (or with NO_COLOR, or TERM=dumb), it prints lines.
+    all. The arrow keys select whose events are told below the table. Not on a terminal (or with
+    NO_COLOR, or TERM=dumb), it prints lines.
     """
 
     def __init__(
@@ -74,6 +84,9 @@ class Live:
         self._fed = 0.0
         self._stopped = False
         self._told: tuple[int, int, list[Text]] = (0, 0, [])
+        self._keys = Keys(self._pressed)
+        self._shown: list[Connection] = []
+        self._selected: int | None = None
 
     def start(self) -> None:
         """Print the title, and begin to draw."""
@@ -89,10 +102,12 @@ class Live:
                 vertical_overflow="crop",
             )
             self._screen.start(refresh=True)
+            self._keys.start()
 
     def stop(self) -> None:
         """Draw a last time. The table stays; the rest goes, because a summary follows."""
         self._stopped = True
+        self._keys.stop()
         if self._screen is not None:
             self._screen.stop()
             self._screen = None
@@ -127,6 +142,12 @@ class Live:
         self.hidden -= sum(c.type != "lifespan" for c in wanted)
         return wanted
 
+    def _pressed(self, key: str) -> None:
+        with self._lock:
+            step = {"up": -1, "down": 1}.get(key)
+            known = self._shown
+            self._selected = neighbour(known, self._selected, step) if step else None
+
     def log(self, line: str) -> None:
         """Print a line of the server's or the app's own output, above what is drawn."""
         self._print(clean(line.rstrip("\n")))
@@ -158,7 +179,11 @@ class Live:
         shown = self._choice.rows(self.measures, min(room, self.rows or room), now)
         if not shown:
             return [Text("no requests yet", QUIET), *foot]
+        shown = self._shown = with_selected(shown, self.measures, self._selected)
         lines = table(shown, shared_axes(shown, now), self.measures, now, width)
+        for row, connection in enumerate(shown, start=1):
+            if connection.conn == self._selected:
+                lines[row].stylize("reverse")
         return [*lines, *self._note(len(shown)), *self._detail(shown, now, width, below), *foot]
 
     def _last(self, width: int, height: int) -> list[Text]:
@@ -180,7 +205,7 @@ class Live:
         return [Text("; ".join(notes), QUIET)] if notes else []
 
     def _detail(self, shown: Sequence[Connection], now: int, width: int, most: int) -> list[Text]:
-        subject = subject_of(shown, now)
+        subject = subject_of(shown, now, self._selected)
         if subject is None:
             return []
         conn, told_at, lines = self._told
