@@ -7,6 +7,7 @@ import queue
 import termios
 
 import pytest
+
 from asgi_lab.view.keys import Keys
 
 
