@@ -1,0 +1,70 @@
+"""Who may import whom: each module imports only those before it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import asgi_lab
+
+ROOT = Path(asgi_lab.__file__).parent
+ORDER = (
+    "types", "atoms", "redact", "recorder", "merge", "events", "files", "ticker", "running",
+    "threads", "standin", "interface", "layers", "tracer", "wsgi", "api",
+)  # fmt: skip
+"""The core, downward: from what knows nothing to what knows most."""
+
+LAZY = {("events", "text"), ("events", "filters"), ("ticker", "files")}
+"""Imported when first used, upward: a trace prints and filters itself, a ticker opens a file."""
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports anywhere."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return found
+
+
+def test_the_core_imports_the_stdlib_and_downward_only() -> None:
+    for index, module in enumerate(ORDER):
+        for name in imports(ROOT / f"{module}.py") - {"asgi_lab"}:
+            package, _, rest = name.partition(".")
+            if package != "asgi_lab":
+                assert package in sys.stdlib_module_names | {"anyio"}, f"{module}: {name}"
+            elif (module, rest) not in LAZY:
+                assert rest in ORDER[:index], f"{module} imports {rest}"
+
+
+def test_only_the_top_imports_what_must_be_installed() -> None:
+    allowed = {"view": {"rich"}, "": {"click", "anyio"}}
+    above = {"adapters", "client", "commands", "samples"}
+    for path in ROOT.rglob("*.py"):
+        folder = path.relative_to(ROOT).parts[0] if path.parent != ROOT else ""
+        if folder in above or path.name in ("cli.py", "__main__.py"):
+            continue
+        for name in imports(path):
+            package = name.partition(".")[0]
+            known = sys.stdlib_module_names | {"asgi_lab"} | allowed.get(folder, set())
+            assert package in known, f"{path.relative_to(ROOT)}: {name}"
+            above_it = name.startswith(tuple(f"asgi_lab.{part}" for part in (*above, "cli")))
+            assert not above_it, f"{path.relative_to(ROOT)}: {name}"
+
+
+def test_importing_the_package_is_light() -> None:
+    """Nothing but the package itself; and tracing needs nothing that must be installed."""
+    script = "import sys; before = set(sys.modules); {}; print(*set(sys.modules) - before)"
+
+    def loaded(statement: str) -> set[str]:
+        command = [sys.executable, "-c", script.format(statement)]
+        return set(subprocess.check_output(command, text=True).split())
+
+    assert {name for name in loaded("import asgi_lab") if "asgi_lab" in name} == {"asgi_lab"}
+    packages = {name.partition(".")[0] for name in loaded("from asgi_lab import trace")}
+    assert {name for name in packages if not name.startswith("_sysconfigdata")} <= {
+        *sys.stdlib_module_names,
+        "asgi_lab",
+    }
