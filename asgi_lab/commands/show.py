@@ -51,9 +51,7 @@ def show_trace(
         if number:
             console.print()
         try:
-            console.print(
-                render(name, chosen, width=console.width, conn=conn), soft_wrap=True
-            )
+            console.print(render(name, chosen, width=console.width, conn=conn), soft_wrap=True)
         except ValueError as error:
             code = fail(str(error))
             conn = None  # the views that follow are drawn all the same
