@@ -158,14 +158,14 @@ def alive(pid: int) -> bool:
 def wait_gone(pids: Iterable[int], seconds: float = PATIENCE) -> None:
     """Wait until these processes, which are not ours to wait for, have ended."""
     for pid in pids:
-        for _ in _knocks(seconds):
+        for _ in knocks(seconds):
             if not alive(pid):
                 break
         else:
             raise AssertionError(f"process {pid} is still there")
 
 
-def _knocks(seconds: float) -> Iterator[None]:
+def knocks(seconds: float) -> Iterator[None]:
     # Nothing tells of the end of another's child: one has to look.
     event = threading.Event()
     for _ in range(round(seconds / 0.02)):

@@ -65,8 +65,8 @@ class Collector:
         self.recorder = recorder
         self.key = key
         self.header: dict[str, Any] = {}
-        self.connected = threading.Event()
-        """Set once a process has imported the app."""
+        self.changed = threading.Event()
+        """Set when another process has imported the app."""
         self.lost = 0
         """Records that a process dropped before they could be sent."""
         self._costs: dict[int, int] = {}
@@ -84,6 +84,11 @@ class Collector:
     def address(self) -> str:
         """Where the processes connect to."""
         return str(self._listener.address)
+
+    @property
+    def processes(self) -> int:
+        """How many processes have imported the app so far."""
+        return len(self._origins)
 
     @property
     def cost(self) -> int:
@@ -130,7 +135,7 @@ class Collector:
         with self._lock:
             self.header = self.header or header
             self._origins[header["pid"]] = origin
-            self.connected.set()
+            self.changed.set()
 
     def _append(self, records: list[Record], pid: int) -> None:
         with self._lock:

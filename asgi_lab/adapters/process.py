@@ -15,6 +15,9 @@ from asgi_lab.adapters.output import ShortTracebacks
 PATIENCE = 10.0
 """Seconds that a server may take to finish its open requests."""
 
+LONG = 1.5
+"""Seconds after which a person wonders what is being waited for."""
+
 
 class PortError(Exception):
     """The address cannot be listened on; the message is for the user."""
@@ -64,10 +67,10 @@ class ServerProcess:
             self._process.wait(seconds)
         return self.exit_code is not None
 
-    def stop(self, patience: float = PATIENCE) -> None:
+    def stop(self, patience: float = PATIENCE, on_wait: Callable[[], object] = int) -> None:
         """Ask it to finish, then to hurry, then kill it and its workers; `patience` in seconds.
 
-        A KeyboardInterrupt meanwhile skips to the next step.
+        A KeyboardInterrupt meanwhile skips to the next step. `on_wait` is called if it takes long.
         """
         for number, wait in (
             (signal.SIGTERM, patience),
@@ -76,12 +79,15 @@ class ServerProcess:
         ):
             if self.exit_code is not None:
                 break
-            with suppress(subprocess.TimeoutExpired, KeyboardInterrupt, ProcessLookupError):
+            with suppress(KeyboardInterrupt, ProcessLookupError):
                 if number == signal.SIGKILL:
                     os.killpg(self._process.pid, number)
                 else:
                     self._process.send_signal(number)
-                self._process.wait(wait)
+                if wait > LONG and not self.ends_within(LONG):
+                    on_wait()
+                    wait -= LONG
+                self.ends_within(wait)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)  # workers left behind
         self._reader.join(2.0)

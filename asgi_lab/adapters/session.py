@@ -24,7 +24,7 @@ from types import TracebackType
 from asgi_lab.adapters.collector import Collector
 from asgi_lab.adapters.hosting import VARIABLE
 from asgi_lab.adapters.order import Order, SessionError, Watcher
-from asgi_lab.adapters.process import ServerProcess, free_port
+from asgi_lab.adapters.process import PATIENCE, ServerProcess, free_port
 from asgi_lab.adapters.servers import SERVERS, Server, ServerError, choose_server
 from asgi_lab.client import Request, Result, drive
 from asgi_lab.events import Trace, decode_all
@@ -35,6 +35,11 @@ from asgi_lab.ticker import Ticker
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 """Addresses that mean every interface, and where to reach a server that listens on them."""
+
+HASTE = 1.0
+"""Seconds that a server may take to finish when nobody waits for its answers."""
+
+WAITING = "waiting for open requests to end; Ctrl-C ends them now"
 
 
 class Session:
@@ -53,6 +58,7 @@ class Session:
             self._file = FileWriter(order.record, self.recorder, self._header)
         self.errors = Counter[str]()
         """How often each error was met on the client's side, while driving."""
+        self._driven = False
         self._report: tuple[str, str] | None = None
         self._reported = threading.Event()
         self._process: ServerProcess | None = None
@@ -104,7 +110,8 @@ class Session:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self.close()
+        driven = self._driven and isinstance(error, KeyboardInterrupt)  # no client is left
+        self.close(HASTE if driven else PATIENCE)
 
     def drive(self, requests: Sequence[Request], count: int, concurrency: int) -> None:
         """Send the requests over real sockets, and wait for their results.
@@ -113,6 +120,7 @@ class Session:
         """
         assert self._process is not None
         process = self._process
+        self._driven = True
 
         def note(result: Result) -> None:
             if result.error:
@@ -139,10 +147,10 @@ class Session:
             self._check_report()
         raise SessionError(self._ended(), 1)
 
-    def close(self) -> None:
+    def close(self, patience: float = PATIENCE) -> None:
         """End the server politely, and take in all that was recorded."""
         if self._process is not None:
-            self._process.stop()
+            self._process.stop(patience, lambda: self._say(WAITING))
             self._process = None
         with suppress(KeyboardInterrupt):
             self.collector.finish(timeout=5.0)
@@ -190,22 +198,23 @@ class Session:
     def _wait_ready(self) -> None:
         """Knock until the server accepts connections, or has said why it will not.
 
-        Some listen before they have imported the app: so that is waited for, too.
+        Some listen before they have imported the app, and lose a signal that comes before; so each
+        worker is waited for, too.
         """
-        options = self.order.options
+        assert self._process is not None
+        options, pause = self.order.options, 0.01
         address = (ANY_ADDRESS.get(options.host, options.host), options.port)
-        pause = 0.01
         while True:
             self._check_report()
-            assert self._process is not None
             if self._process.exit_code is not None:
                 self._reported.wait(0.5)
                 self._check_report()
                 raise SessionError(self._ended(), 1)
-            if self.collector.connected.wait(pause) and _answers(address):
+            if self.collector.processes >= options.workers and _answers(address):
                 break
             pause = min(pause * 1.5, 0.1)
-            self._reported.wait(pause)
+            self.collector.changed.wait(pause)
+            self.collector.changed.clear()
 
     def _check_report(self) -> None:
         if self._report is None:
