@@ -22,6 +22,7 @@ Nothing here raises: a broken message is described, not rejected.
 import os
 import sysconfig
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 Atom = Any  # int | float | bool | str | bytes | None | tuple[Atom, ...] | dict[str, Atom]
@@ -85,6 +86,39 @@ def freeze_scope(scope: Any) -> Facts:
     `session`), nothing.
     """
     try:
+        kind, version, scheme, root_path, method, path, raw_path, query, headers, client = (
+            _request_of(scope)
+        )
+        setting = _settings.get((kind, version, scheme, root_path, len(scope)))
+        if (
+            setting is not None
+            and type(path) is str
+            and type(query) is type(raw_path) is bytes
+            and method in METHODS
+            and not scope.get("extensions")
+        ):  # what nearly all requests are
+            return (
+                "http",
+                setting,
+                method,
+                path if len(path) <= PREVIEW else cut(path),
+                cut(raw_path) if b"%" in raw_path else None,
+                cut(query) if query else None,
+                freeze_headers(headers),
+                _address(client),
+            )
+    except Exception:
+        pass  # some key is missing, which is no fault: look closer
+    return _freeze_rare_scope(scope)
+
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_request_of = itemgetter("type", "http_version", "scheme", "root_path", "method", "path",
+                         "raw_path", "query_string", "headers", "client")  # fmt: skip
+
+
+def _freeze_rare_scope(scope: Any) -> Facts:
+    try:
         get = scope.get
         kind, path, headers = get("type"), get("path"), get("headers")
         raw_path, query, extensions = get("raw_path"), get("query_string"), get("extensions")
@@ -138,12 +172,25 @@ def _freeze_odd_scope(scope: Any) -> Facts:
 
 
 def freeze_headers(headers: Any) -> Atom:
-    """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it."""
+    """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it.
+
+    Clients and apps repeat their headers, so those seen before are found instead of looked at.
+    """
     if type(headers) is not list and not isinstance(headers, (list, tuple)):
         return () if headers is None else _name(headers)
     if len(headers) > MAX_ITEMS:
         headers = headers[:MAX_ITEMS]
-    return tuple([pair if type(pair) is tuple else _freeze_pair(pair) for pair in headers])
+    pairs = tuple(headers)
+    try:
+        if pairs in KNOWN_HEADERS:
+            return pairs
+    except TypeError:
+        pass  # unhashable: pairs that are lists, as the spec allows
+    return tuple([pair if type(pair) is tuple else _freeze_pair(pair) for pair in pairs])
+
+
+KNOWN_HEADERS: set[Atom] = set()
+"""Headers seen to be short, plain and without secrets; `asgi_lab.redact` fills it."""
 
 
 def _freeze_pair(pair: Any) -> Atom:

@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from asgi_lab.atoms import PREVIEW, Atom, Facts, Pairs, atom, cut
+from asgi_lab.atoms import KNOWN_HEADERS, PREVIEW, Atom, Facts, Pairs, atom, cut
 
 MASK = "[redacted]"
 
@@ -96,9 +96,9 @@ def keep(facts: Facts) -> Facts:
     """
     try:  # headers seen before, no query: the common case costs two look-ups
         size = len(facts)
-        if size == 8 and facts[6] in CLEAN and facts[5] is None and "=" not in facts[3]:
+        if size == 8 and facts[6] in KNOWN_HEADERS and facts[5] is None and "=" not in facts[3]:
             return facts
-        if size == 5 or (size == 3 and facts[2] in CLEAN):
+        if size == 5 or (size == 3 and facts[2] in KNOWN_HEADERS):
             return facts
         return _kept(facts, redact=True)
     except Exception:
@@ -159,15 +159,13 @@ def clean_headers(headers: Atom, redact: bool = True) -> Atom:
         return mask(headers) if redact else headers
     clean = tuple(_clean_header(pair, redact) for pair in headers)
     if redact and clean == headers:
-        if len(CLEAN) >= MAX_CLEAN:
-            CLEAN.clear()
-        CLEAN.add(headers)
+        if len(KNOWN_HEADERS) >= MAX_KNOWN:
+            KNOWN_HEADERS.clear()
+        KNOWN_HEADERS.add(headers)
     return clean
 
 
-MAX_CLEAN = 1024
-CLEAN: set[Atom] = set()
-"""Headers seen to need no cleaning: clients and apps repeat themselves."""
+MAX_KNOWN = 1024
 
 
 def may_hold_secret(previews: list[Any]) -> bool:

