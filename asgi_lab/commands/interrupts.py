@@ -3,24 +3,31 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from types import FrameType
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal asked the command to end; `code` is the exit code by which shells know it."""
+class Interrupts:
+    """What has interrupted the command; `code` is the exit code by which shells know it."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__()
+    code = 128 + signal.SIGINT
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal as if it were Ctrl-C, by whatever handles that now: asyncio, perhaps."""
         self.code = 128 + number
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Within this block SIGTERM and SIGHUP raise `Interrupted`, as Ctrl-C does."""
+def interruptible() -> Iterator[Interrupts]:
+    """Within this block SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does."""
+    interrupts = Interrupts()
     signals = [signal.SIGTERM, signal.SIGHUP]
-    before = [signal.signal(number, _interrupt) for number in signals]
+    before = [signal.signal(number, interrupts.take) for number in signals]
     try:
-        yield
+        yield interrupts
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
@@ -29,7 +36,3 @@ def interruptible() -> Iterator[None]:
 def interrupt() -> None:
     """Interrupt the main thread, from any thread."""
     signal.raise_signal(signal.SIGTERM)
-
-
-def _interrupt(number: int, _: Any) -> NoReturn:
-    raise Interrupted(number)

@@ -54,7 +54,9 @@ def make_console() -> tuple[Console, Output]:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # for a terminal that knows no bars
     output = Output(sys.stdout)
-    console = Console(file=cast(IO[str], output), highlight=False, markup=False, emoji=False)
+    plain: Any = None if os.environ.get("NO_COLOR") else "auto"
+    file = cast(IO[str], output)
+    console = Console(file=file, color_system=plain, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_WIDTH
     return console, output

@@ -23,7 +23,6 @@ from asgi_lab.filters import compile_filter
 Given = dict[str, Any]
 """The options of the command line, by name."""
 
-INTERRUPTED = 130
 DEFAULT_PORT = 8000
 
 
@@ -101,23 +100,24 @@ def _run(
     session: Session, output: Output, watcher: Silent, requests: Sequence[Request], given: Given
 ) -> tuple[int, str]:
     """Serve until the end; return the exit code, and what went wrong, if anything."""
-    try:
-        with interruptible(), session:
-            output.on_closed = interrupt
-            watcher.begin(_title(session, bool(requests)))
-            if requests:
-                session.drive(requests, given["count"], given["concurrency"])
-            else:
-                session.wait()
-    except KeyboardInterrupt as error:
-        fine = output.closed_early or not requests
-        return 0 if fine else getattr(error, "code", INTERRUPTED), ""
-    except SessionError as error:
-        return error.code, str(error)
-    finally:
-        output.on_closed = int
-        watcher.end()
-    return 0, ""
+    with interruptible() as interrupts:
+        try:
+            with session:
+                output.on_closed = interrupt
+                watcher.begin(_title(session, bool(requests)))
+                if requests:
+                    session.drive(requests, given["count"], given["concurrency"])
+                else:
+                    session.wait()
+        except KeyboardInterrupt:
+            fine = output.closed_early or not requests
+            return 0 if fine else interrupts.code, ""
+        except SessionError as error:
+            return error.code, str(error)
+        finally:
+            output.on_closed = int
+            watcher.end()
+        return 0, ""
 
 
 def _title(session: Session, driven: bool) -> str:
