@@ -28,10 +28,15 @@ class Command:
     """A running `python -m asgi_lab`. What it prints can be waited for; at the end it is killed."""
 
     def __init__(
-        self, *args: object, cwd: Path, start: Sequence[str] = ("-m", "asgi_lab"), **env: str
+        self,
+        *args: object,
+        cwd: Path,
+        program: str = sys.executable,
+        start: Sequence[str] = ("-m", "asgi_lab"),
+        **env: str,
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *start, *map(str, args)],
+            [program, *start, *map(str, args)],
             cwd=cwd,
             env=environ(**env),
             stdin=subprocess.DEVNULL,

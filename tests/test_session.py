@@ -7,11 +7,19 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from command import PATIENCE, Command, knocks, requests_of, run, wait_gone
+
+from asgi_lab.adapters.order import Order
+from asgi_lab.adapters.servers import Options
+from asgi_lab.adapters.session import Session
+from asgi_lab.client import parse_request
+from asgi_lab.events import Event
+from asgi_lab.files import read_trace
 
 APP = """
 import asyncio, os, signal
@@ -229,3 +237,52 @@ def test_a_full_disk(here: Path) -> None:
     warning = "asgi-lab: cannot write /dev/full: No space left on device; tracing goes on in memory"
     assert command.stderr.splitlines() == [warning]
     assert "50 requests in" in command.stdout
+
+
+def test_a_disk_that_fills_up(here: Path) -> None:
+    """What was written until then can be shown; what is missing is said."""
+    options = "-r 'GET /' -n 500 --record kept.jsonl"
+    command = Command(
+        "-c",
+        f"ulimit -f 16; exec {sys.executable} -m asgi_lab trace main:app {options}",
+        cwd=here,
+        program="bash",
+        start=(),
+    )
+    assert command.finish() == 0
+    warning = "asgi-lab: cannot write kept.jsonl: File too large; tracing goes on in memory"
+    assert command.stderr.splitlines() == [warning]
+    assert "500 requests in" in command.stdout
+    shown = run("show", "kept.jsonl", "--format", "json", cwd=here)
+    assert shown.process.returncode == 0
+    assert "kept.jsonl ends in the middle of a line" in shown.stderr
+    assert 0 < len(requests_of(json.loads(shown.stdout))) < 500
+
+
+class Faulty:
+    """A watcher that cannot show anything."""
+
+    layers = True
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def feed(self, events: Sequence[Event], dropped: int = 0) -> None:
+        raise RuntimeError("the screen is broken")
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_a_faulty_watcher_disturbs_nothing(here: Path) -> None:
+    watcher = Faulty()
+    order = Order(
+        "main:app", app_dir=str(here), options=Options(port=0), record=here / "kept.jsonl"
+    )
+    with Session(order, watcher) as session:
+        session.drive([parse_request("GET /")], count=20, concurrency=2)
+    assert watcher.lines == ["asgi-lab: the screen is broken; tracing goes on in memory"]
+    assert session.errors == {}
+    kept = read_trace(here / "kept.jsonl")
+    assert kept.events == session.trace.events
+    assert sum(event.kind == "scope" and not event.layer for event in kept) == 21

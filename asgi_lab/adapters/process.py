@@ -38,6 +38,20 @@ def free_port(host: str, port: int) -> int:
             raise PortError(f"cannot listen on {host}:{port}: {reason}{hint}") from None
 
 
+def reachable(host: str) -> str:
+    """Return where to reach a server that listens on `host`, which may mean every interface."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+
+
+def answers(host: str, port: int) -> bool:
+    """Return whether somebody accepts connections there."""
+    try:
+        socket.create_connection((reachable(host), port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
 class ServerProcess:
     """A server running as a child process; `on_line` gets each line it or the app prints."""
 

@@ -11,7 +11,6 @@ its followers, and get the same events.
 import asyncio
 import json
 import secrets
-import socket
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -22,19 +21,17 @@ from pathlib import Path
 from types import TracebackType
 
 from asgi_lab.adapters.collector import Collector
+from asgi_lab.adapters.feed import Feed
 from asgi_lab.adapters.hosting import VARIABLE
 from asgi_lab.adapters.order import Order, SessionError, Watcher
-from asgi_lab.adapters.process import PATIENCE, ServerProcess, free_port
+from asgi_lab.adapters.process import PATIENCE, ServerProcess, answers, free_port, reachable
 from asgi_lab.adapters.servers import SERVERS, Server, ServerError, choose_server
 from asgi_lab.client import Request, Result, drive
-from asgi_lab.events import Trace, decode_all
+from asgi_lab.events import Trace
 from asgi_lab.files import FileWriter, snapshot
 from asgi_lab.interface import Interface
-from asgi_lab.recorder import Record, Recorder
+from asgi_lab.recorder import Recorder
 from asgi_lab.ticker import Ticker
-
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
-"""Addresses that mean every interface, and where to reach a server that listens on them."""
 
 HASTE = 1.0
 """Seconds that a server may take to finish when nobody waits for its answers."""
@@ -66,8 +63,8 @@ class Session:
     @property
     def url(self) -> str:
         """Where the server can be reached from here."""
-        host = ANY_ADDRESS.get(self.order.options.host, self.order.options.host)
-        return f"http://{replace(self.order.options, host=host).bind}"
+        options = self.order.options
+        return f"http://{replace(options, host=reachable(options.host)).bind}"
 
     @property
     def server_name(self) -> str:
@@ -96,7 +93,7 @@ class Session:
     def __enter__(self) -> "Session":
         if self._file is not None:
             self.ticker.follow(self._file)
-        self.ticker.follow(Feed(self))
+        self.ticker.follow(Feed(self.collector, self.watcher))
         try:
             self._start("asgi" if "asgi" in self.server.serves else "wsgi")
         except BaseException:
@@ -203,14 +200,13 @@ class Session:
         """
         assert self._process is not None
         options, pause = self.order.options, 0.01
-        address = (ANY_ADDRESS.get(options.host, options.host), options.port)
         while True:
             self._check_report()
             if self._process.exit_code is not None:
                 self._reported.wait(0.5)
                 self._check_report()
                 raise SessionError(self._ended(), 1)
-            if self.collector.processes >= options.workers and _answers(address):
+            if self.collector.processes >= options.workers and answers(options.host, options.port):
                 break
             pause = min(pause * 1.5, 0.1)
             self.collector.changed.wait(pause)
@@ -260,31 +256,3 @@ class _OtherInterface(Exception):
     def __init__(self, interface: Interface) -> None:
         super().__init__(interface)
         self.interface = interface
-
-
-def _answers(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, timeout=1.0).close()
-    except OSError:
-        return False
-    return True
-
-
-class Feed:
-    """A follower (see `asgi_lab.ticker`) that hands a session's events to its watcher."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._next = self._missed = 0
-
-    def write(self, first: int, records: list[Record]) -> None:
-        """Hand over the events of these records."""
-        origin = self._session.recorder.origin
-        watcher = self._session.watcher
-        self._missed += first - self._next
-        self._next = first + len(records)
-        events = decode_all(records, first, origin, layers=watcher.layers)
-        watcher.feed(events, self._session.collector.lost + self._missed)
-
-    def close(self) -> None:
-        """Nothing to close."""
