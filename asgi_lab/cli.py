@@ -39,7 +39,7 @@ def view_options(command: Any) -> Any:
     options = [
         click.option("--view", type=click.Choice(VIEWS), help="What to draw at the end."),
         click.option("--conn", type=int, metavar="N", help="The connection to draw, for the views of one."),
-        click.option("--filter", "expression", metavar="EXPR", help="What to show, e.g. \"path=/api* took>100ms\"; recording is not affected."),
+        click.option("--filter", "expression", metavar="EXPR", help="What to show, e.g. \"path=/api* total>100ms\"; recording is not affected."),
         click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print the result."),
     ]  # fmt: skip
     for option in reversed(options):

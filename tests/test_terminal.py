@@ -19,6 +19,7 @@ from asgi_lab.view.frame import status_line
 from asgi_lab.view.live import Live, demo
 from asgi_lab.view.plainlines import PLAIN_RATE, plain_line
 from asgi_lab.view.rows import layout
+from asgi_lab.view.sample import sample_trace
 from asgi_lab.view.summary import summary
 from asgi_lab.view.table import shared_axes
 from asgi_lab.view.terminal import VIEWS, choose, render
@@ -457,3 +458,15 @@ def test_the_demos_draw_all_there_is(capsys: pytest.CaptureFixture[str]) -> None
     demo(screen, pace=1000)
     assert isinstance(screen.file, io.StringIO)
     assert "GET /cart raised 2.01 ms" in " ".join(screen.file.getvalue().split())
+
+
+def test_a_filter_hides_rows_and_not_who_held_the_loop() -> None:
+    trace = sample_trace()
+    whole = shown(render("timeline", trace, width=100), 100)
+    waiting = next(line for line in whole if "╌" in line and "held" not in line)
+    number = int(waiting.split()[0])
+    alone = shown(render("timeline", trace, width=100, only={number}), 100)
+    rows = [line for line in alone if line.split()[:1] == [str(number)]]
+    assert len(rows) == 1
+    assert "╌" in rows[0]
+    assert shown(render("timeline", trace, width=100, only=set())) == ["no request matches"]

@@ -46,12 +46,15 @@ def show_trace(
         console.file.write("\n")
         console.file.flush()
         return 0
+    only = None if expression is None else {event.conn for event in chosen.events}
     code = 0
     for number, name in enumerate(views):
         if number:
             console.print()
         try:
-            console.print(render(name, chosen, width=console.width, conn=conn), soft_wrap=True)
+            drawn = chosen if name == "events" else trace
+            view = render(name, drawn, width=console.width, conn=conn, only=only)
+            console.print(view, soft_wrap=True)
         except ValueError as error:
             code = fail(str(error))
             conn = None  # the views that follow are drawn all the same

@@ -3,7 +3,7 @@
 console.print(render("timeline", trace, width=console.width))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -23,16 +23,30 @@ from asgi_lab.view.timeline import timeline
 View = Callable[[Trace, Measures, int, int | None], RenderableType]
 
 
-def render(name: str, trace: Trace, *, width: int, conn: int | None = None) -> RenderableType:
+def render(
+    name: str,
+    trace: Trace,
+    *,
+    width: int,
+    conn: int | None = None,
+    only: Container[int] | None = None,
+) -> RenderableType:
     """Return one view of a finished trace, `width` cells wide.
 
-    `conn` chooses the connection, for the views of one; without it, `choose` does. Raises
-    `ValueError` if there is no such view or connection.
+    `conn` chooses the connection, for the views of one; without it, `choose` does. `only` says
+    which connections are shown; who held their loop is measured on all. Raises `ValueError` if
+    there is no such view or connection.
     """
     if name not in VIEWS:
         raise ValueError(f"unknown view {name!r}: expected one of {', '.join(VIEWS)}")
     measures = Measures(keep=None)
     measures.feed(trace.events)
+    if only is not None:
+        if name == "timeline":
+            return timeline(measures, width, only)
+        trace = trace.of(event for event in trace.events if event.conn in only)
+        measures = Measures(keep=None)
+        measures.feed(trace.events)
     if conn is not None and not any(c.conn == conn for c in measures.connections):
         numbers = [str(c.conn) for c in measures.connections]
         known = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
