@@ -19,6 +19,7 @@ from asgi_lab.commands.show import show_trace
 from asgi_lab.commands.watch import Silent, watcher_for
 from asgi_lab.cost import event_cost
 from asgi_lab.filters import compile_filter
+from asgi_lab.view.summary import summary
 
 Given = dict[str, Any]
 """The options of the command line, by name."""
@@ -127,17 +128,23 @@ def _title(session: Session, driven: bool) -> str:
 
 def _show(session: Session, console: Console, watcher: Silent, given: Given) -> int:
     """Show what was recorded, and say where it is kept; return the exit code."""
-    trace, code = session.trace, 0
-    if trace.events or given["style"] == "json":
+    code = 0
+    if session.recorder.total or given["style"] == "json":
         cost = session.collector.cost + round(session.recorder.total * event_cost())
-        trace = replace(trace, header={**trace.header, "cost": cost})
         views = dict.fromkeys(view for view in (given["view"], "summary") if view)
         unseen = [view for view in views if view not in watcher.shown]
         if given["style"] == "text" and not given["quiet"]:
             console.print()
-        code = show_trace(
-            console, trace, unseen, given["conn"], given["expression"], given["style"]
-        )
+        if unseen == ["summary"] and watcher.measures and not given["expression"]:
+            # the same as below, without reading a million events again
+            total = session.recorder.total
+            console.print(summary(watcher.measures, console.width, session.lost, cost, total))
+        else:
+            trace = session.trace
+            trace = replace(trace, header={**trace.header, "cost": cost})
+            code = show_trace(
+                console, trace, unseen, given["conn"], given["expression"], given["style"]
+            )
     if session.recorded:
         file = session.recorded
         warn(f"the trace is in {file}; to see it again: asgi-lab show {quote(str(file))}")

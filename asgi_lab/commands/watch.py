@@ -12,6 +12,7 @@ from rich.console import Console
 from asgi_lab.commands.output import say
 from asgi_lab.events import Event
 from asgi_lab.filters import Filter, Stream, compile_filter
+from asgi_lab.measures import Measures
 from asgi_lab.plain import clean
 from asgi_lab.text import trace_lines
 from asgi_lab.view.frame import Only
@@ -23,6 +24,8 @@ class Silent:
 
     shown: tuple[str, ...] = ()
     layers = False
+    measures: Measures | None = None
+    """What it has measured of all events, if it has."""
 
     def __init__(self, titled: bool = False) -> None:
         self._titled = titled
@@ -49,6 +52,7 @@ class Table(Silent):
     def __init__(self, console: Console, only: Only | None = None) -> None:
         super().__init__()
         self._live = Live(console, [], only=only)
+        self.measures = self._live.measures
         self.shown = ("timeline",) if self._live.drawing else ()
 
     def begin(self, title: str) -> None:

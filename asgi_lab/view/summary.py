@@ -20,9 +20,19 @@ ROUTES = 5
 ERRORS = 3
 
 
-def summary(measures: Measures, width: int, dropped: int = 0, cost: int | None = None) -> Group:
-    """Return the summary of what was seen; `cost` is the tracer's own work in nanoseconds."""
-    facts = [*_facts(measures), *_own(measures, dropped, cost)]
+def summary(
+    measures: Measures,
+    width: int,
+    dropped: int = 0,
+    cost: int | None = None,
+    events: int | None = None,
+) -> Group:
+    """Return the summary of what was seen; `cost` is the tracer's own work in nanoseconds.
+
+    `events` says how many were recorded, if not all were measured.
+    """
+    recorded = measures.events if events is None else events
+    facts = [*_facts(measures), *_own(measures, dropped, cost, recorded)]
     lines = [_line(label, text, width) for label, text in facts]
     return Group(_headline(measures), *lines, *_routes(measures, width), *_errors(measures, width))
 
@@ -65,12 +75,12 @@ def _facts(m: Measures) -> Iterator[tuple[str, str]]:
         yield "lifespan", _lifespan(m)
 
 
-def _own(m: Measures, dropped: int, cost: int | None) -> Iterator[tuple[str, str]]:
+def _own(m: Measures, dropped: int, cost: int | None, recorded: int) -> Iterator[tuple[str, str]]:
     if dropped:
         yield "missing", f"{count(dropped, 'event')} forgotten for want of room"
     if cost is not None and m.span:
         share = f"{100 * cost / m.span:.1f} % of the time"
-        yield "tracer", f"{count(m.events, 'event')}, {share}"
+        yield "tracer", f"{count(recorded, 'event')}, {share}"
 
 
 ENDS = {"raised": "ended by an exception", "cancelled": "cancelled"}
