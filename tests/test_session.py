@@ -180,6 +180,25 @@ def test_a_killed_command_leaves_no_server(here: Path, server: str) -> None:
     assert requests_of(json.loads(shown.stdout)) == [("/", 200, "returned")]
 
 
+def test_ctrl_c_while_the_app_is_imported(tmp_path: Path) -> None:
+    """An import that never ends can be left, and leaves nothing behind."""
+    source = "import os, threading\nprint('pid', os.getpid(), flush=True)\n"
+    (tmp_path / "main.py").write_text(source + "threading.Event().wait()\n")
+    with serve(tmp_path) as command:
+        pid = int(command.wait_for(r"^pid (\d+)")[1])
+        command.signal(signal.SIGINT)
+        assert command.finish() == 0, command.stderr
+    wait_gone([pid])
+    assert not (tmp_path / "kept.jsonl").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::1", "localhost"])
+def test_hosts(here: Path, host: str) -> None:
+    with serve(here, "-r", "GET /", "--host", host) as command:
+        assert command.finish() == 0, command.stderr
+    assert assert_kept(here, command) == [("/", 200, "returned")]
+
+
 def test_a_killed_server_is_told(here: Path) -> None:
     with serve(here) as command:
         url = command.url

@@ -97,7 +97,7 @@ class Session:
         try:
             self._start("asgi" if "asgi" in self.server.serves else "wsgi")
         except BaseException:
-            self.close()
+            self.close(HASTE)
             raise
         return self
 
