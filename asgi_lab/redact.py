@@ -29,7 +29,8 @@ SECRET_KEYS = frozenset({"api", "access", "private", "secret", "signing", "encry
 
 _HINTS = ("pass", "pwd", "pin", "otp", "secret", "token", "key", "auth", "cred", "jwt", "sess",
           "bearer", "basic", "sid", "sig", "csrf", "xsrf", "code", "://")  # fmt: skip
-_BYTE_HINTS = tuple(hint.encode() for hint in _HINTS)
+_SCHEMES = ("bearer", "basic")
+"""The only hints that need no `=` or `:` after them."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _ASSIGNED = re.compile(
@@ -65,8 +66,7 @@ def is_secret(key: str) -> bool:
 
 def mask_text(text: str) -> str:
     """Return `text` with the values of secret-sounding keys masked."""
-    low = text.lower()
-    if not any(hint in low for hint in _HINTS):
+    if not _hinted(text.lower()):
         return text
     for pattern in (_ASSIGNED, _MEMBER, _FORM_PART):
         text = pattern.sub(_mask_if_secret, text)
@@ -118,11 +118,10 @@ def mask_payloads(batch: list[Any]) -> None:
 
     All previews are scanned together first: that is many times faster than one by one.
     """
-    places = [i for i, record in enumerate(batch) if len(record) in PAYLOADS]
-    if may_hold_secret([batch[i][-3] for i in places]):
-        for i in places:
-            record = batch[i]
-            batch[i] = (*record[:-3], mask(record[-3]), *record[-2:])
+    if may_hold_secret({record[-3] for record in batch if len(record) > 8}):
+        for i, record in enumerate(batch):
+            if len(record) in PAYLOADS:
+                batch[i] = (*record[:-3], mask(record[-3]), *record[-2:])
 
 
 def _kept(facts: Facts, redact: bool) -> Facts:
@@ -168,11 +167,16 @@ def clean_headers(headers: Atom, redact: bool = True) -> Atom:
 MAX_KNOWN = 1024
 
 
-def may_hold_secret(previews: list[Any]) -> bool:
+def may_hold_secret(previews: set[Any]) -> bool:
     """Return whether any of many previews deserves a closer look: one fast scan for them all."""
-    text = "\n".join([preview for preview in previews if type(preview) is str]).lower()
-    blob = b"\n".join([preview for preview in previews if type(preview) is bytes]).lower()
-    return any(hint in text for hint in _HINTS) or any(hint in blob for hint in _BYTE_HINTS)
+    text = "\n".join([preview for preview in previews if type(preview) is str])
+    blob = b"\n".join([preview for preview in previews if type(preview) is bytes])
+    return _hinted(text.lower()) or _hinted(blob.lower().decode("latin-1"))
+
+
+def _hinted(low: str) -> bool:
+    hints = _HINTS if "=" in low or ":" in low else _SCHEMES
+    return any(hint in low for hint in hints)
 
 
 def _mask_value(found: re.Match[str]) -> str:

@@ -119,12 +119,18 @@ def servers(names: list[str]) -> Iterator[dict[str, Server]]:
                 text=True,
             )
             started.append(process)
-        ports = (int(process.stdout.readline()) for process in started if process.stdout)
-        yield {name: Server(*each) for name, each in zip(names, zip(started, ports), strict=True)}
+        running = [Server(process, port_of(process)) for process in started]
+        yield dict(zip(names, running, strict=True))
     finally:
         for process in started:
             process.terminate()
             process.wait(10)
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    """Wait until a server has said which port is its own."""
+    assert process.stdout is not None
+    return int(process.stdout.readline())
 
 
 def against_wrk(port: int) -> None:

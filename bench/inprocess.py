@@ -68,7 +68,7 @@ def report(rounds: int, calls: int) -> None:
         hello = in_turns({n: timed(a, "/", calls) for n, a in apps.items()}, rounds)
         stream = in_turns({n: timed(a, "/stream", calls // 25) for n, a in apps.items()}, rounds)
     more = {
-        name: [(long - short) / SENDS for long, short in zip(stream[name], hello[name], strict=True)]
+        name: [(more - less) / SENDS for more, less in zip(stream[name], hello[name], strict=True)]
         for name in apps
     }
     print("\nin-process: nanoseconds a send, a hello-world request, and over the bare app")
