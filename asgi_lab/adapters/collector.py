@@ -97,7 +97,9 @@ class Collector:
 
     def finish(self, timeout: float) -> None:
         """Take in what is still under way, once the processes have ended; seconds at most."""
-        for reader in self._readers:
+        with self._lock:
+            readers = list(self._readers)
+        for reader in readers:
             reader.join(timeout)
         self._open = False
         self._listener.close()
@@ -109,8 +111,9 @@ class Collector:
             except Exception:  # closed; or a stranger, or a process that died as it connected
                 continue
             reader = threading.Thread(target=self._read, args=(connection,), daemon=True)
-            self._readers.append(reader)
-            reader.start()
+            with self._lock:
+                reader.start()
+                self._readers.append(reader)
 
     def _read(self, connection: Connection) -> None:
         numbering, pid, expected = Numbering(*self._numbers), 0, 0
