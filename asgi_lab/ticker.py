@@ -21,6 +21,9 @@ from asgi_lab.recorder import BATCH, COLD, Record, Recorder
 PERIOD = 0.1
 """Seconds between two ticks."""
 
+CALM = 1000
+"""Events in a tick up to which an app is calm."""
+
 
 class Follower(Protocol):
     """Takes what a recorder noted: a file, a socket, a screen."""
@@ -40,6 +43,7 @@ class Ticker:
         self.warn = warn
         self._followers: list[tuple[Follower, int]] = []
         self._working = threading.Lock()
+        self._seen = 0
         self._thread: threading.Thread | None = None
 
     def follow(self, follower: Follower) -> None:
@@ -62,8 +66,14 @@ class Ticker:
             self._thread = _thread
 
     def tick(self) -> None:
-        """Drain, feed the followers, and compress for as long as they need not be fed again."""
+        """Drain and feed the followers; and while the app is calm, compress.
+
+        A busy app has better use for the processor: on a machine with few of them, compressing
+        would be seen in its latency.
+        """
         with self._working:
+            calm = self.recorder.total - self._seen < CALM
+            self._seen = self.recorder.total
             for _ in range(len(self.recorder.ring) // BATCH):
                 self.recorder.drain()
                 time.sleep(0)  # let the event loop's thread have the interpreter
@@ -72,7 +82,14 @@ class Ticker:
                 for follower, before in self._followers
                 if (position := self._feed(follower, before)) >= 0
             ]
-            self.recorder.compress(PERIOD / 2)
+            if calm:
+                self.recorder.compress(PERIOD / 10)
+
+    def restart(self) -> None:
+        """Begin anew in a forked child, whose recorder does."""
+        self._working = threading.Lock()
+        self._seen = 0
+        self._followers = [(follower, 0) for follower, _ in self._followers]
 
     def stop(self) -> None:
         """Tick a last time and close the followers."""
@@ -141,7 +158,7 @@ def _after_fork() -> None:
     global _thread, _thread_lock
     _thread, _thread_lock = None, threading.Lock()
     for ticker in [*_tickers, *_followed]:
-        ticker._working = threading.Lock()
+        ticker.restart()
 
 
 if hasattr(os, "register_at_fork"):
