@@ -26,7 +26,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.sample
 
 trace: $(VENV)/.sample ## trace the bundled FastAPI sample, driven by a few requests
-	$(BIN)/asgi-lab trace asgi_lab.samples.fastapi_app:app -c 8 \
+	$(BIN)/asgi-lab trace asgi_lab.samples.fastapi_app:app --view timeline -c 8 \
 	  -r 'GET /fast' -r 'GET /slow' -r 'GET /stream' -r 'WS /echo hello | goodbye' \
 	  -r 'GET /thread' -r 'GET /blocking' -r 'GET /fast?late=yes' -r 'GET /fail'
 
