@@ -187,6 +187,8 @@ class Measures:
             c.code = number(data.get("code", 1000)) or None
         elif c.type == "lifespan":
             self.lifespan.sent(t, str(type_), data)
+            if str(type_).endswith(".failed"):
+                c.error = f"{type_} {data.get('message') or ''}".strip()
 
     def _received(self, c: Connection, t: int, data: Data) -> None:
         if "error" in data and "type" not in data:

@@ -23,7 +23,8 @@ def status(connection: Connection) -> str:
     """Return how it went, in at most seven characters: `200`, `500 !`, `raised`."""
     code = "" if connection.status is None else str(connection.status)
     if connection.type == "lifespan":
-        return connection.outcome and {"returned": "ok"}.get(connection.outcome, "failed")
+        ok = connection.outcome == "returned" and not connection.error
+        return connection.outcome and ("ok" if ok else "failed")
     if connection.outcome == "raised":
         return f"{code} !" if code else "raised"
     if connection.outcome == "cancelled":
