@@ -65,9 +65,9 @@ def text(data: str) -> Message:
 class Server:
     """What a server does for one connection. What it sees is in `journal`, in order.
 
-    `receive` hands out `incoming`, one message a call, then waits for ever; an exception among
-    them is raised. `send` raises `refuse` at the message of that number, and lets go of each
-    message only after `slow` turns of the event loop.
+    `receive` hands out `incoming`, one message a call, then waits for the end of the response, and
+    says that the client left; an exception among them is raised. `send` raises `refuse` at the
+    message of that number, and lets go of each message only after `slow` turns of the event loop.
     """
 
     def __init__(
@@ -79,16 +79,18 @@ class Server:
         self.journal: Journal = []
         self.sent: list[Message] = []
         self.gave: list[Message] = []
+        self.answered = asyncio.Event()
 
     async def receive(self) -> Message:
         self.journal.append(("asked",))
         await asyncio.sleep(0)
         if not self.incoming:
             try:
-                await asyncio.Event().wait()
+                await self.answered.wait()
             except asyncio.CancelledError:
                 self.journal.append(("no longer asked",))
                 raise
+            return GONE
         message = self.incoming.pop(0)
         if isinstance(message, BaseException):
             raise message
@@ -103,6 +105,8 @@ class Server:
         if error := self.refuse.get(len(self.sent) - 1):
             raise error
         self.journal.append(("let go",))
+        if is_last(message):
+            self.answered.set()
 
     async def call(self, app: App, scope: Any) -> Any:
         """Call the app, note how it ended, and return that exception or result."""
@@ -113,6 +117,17 @@ class Server:
             return error
         self.journal.append(("returned", result))
         return result
+
+
+def is_last(message: Message) -> bool:
+    """Whether a message ends an HTTP response."""
+    return (
+        type(message) is dict
+        and type(message.get("type")) is str
+        and message["type"] == "http.response.body"
+        and type(message.get("body")) is bytes
+        and message.get("more_body", False) is False
+    )
 
 
 def observe(app: App, scope: Any, incoming: Iterable[Any] = (), **behaviour: Any) -> Journal:

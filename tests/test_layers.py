@@ -4,6 +4,7 @@ import abc
 import asyncio
 import gc
 import inspect
+import sys
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,9 @@ def test_middleware_added_after_tracing_is_a_layer_too() -> None:
     assert "GZipMiddleware" in [name for _, name in layers(traced.trace)]
 
 
+@pytest.mark.skipif(
+    sys.version_info[:3] == (3, 13, 0), reason="Quart, untraced, does not end a response there"
+)
 def test_a_replaced_asgi_app_of_quart_is_a_layer() -> None:
     app = Quart("app")
 

@@ -7,14 +7,8 @@ from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
-import bottle
-import django
 import flask
 import pytest
-from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpResponse, StreamingHttpResponse
-from django.urls import path
 
 from asgi_lab import Trace, trace
 
@@ -313,72 +307,3 @@ def test_a_traced_app_has_the_attributes_of_the_app() -> None:
     traced.debug = True
     assert app.debug is True
     assert traced.url_map is app.url_map
-
-
-# --- frameworks ----------------------------------------------------------------------------------
-
-
-def flask_app() -> App:
-    app = flask.Flask("app")
-
-    @app.get("/")
-    def index() -> str:
-        return f"hello {flask.request.args.get('name')}"
-
-    @app.get("/stream")
-    def stream() -> Any:
-        return flask.Response((c for c in "abc"), content_type="text/plain")
-
-    @app.get("/fail")
-    def fail() -> Any:
-        raise LookupError("broken")
-
-    @app.get("/file")
-    def file() -> Any:
-        return flask.send_file(io.BytesIO(b"content"), download_name="a.txt")
-
-    return app
-
-
-def bottle_app() -> App:
-    app = bottle.Bottle()
-    app.catchall = False
-
-    @app.get("/")
-    def index() -> str:
-        return f"hello {bottle.request.query.name}"
-
-    @app.get("/stream")
-    def stream() -> Iterator[str]:
-        yield from "abc"
-
-    @app.get("/fail")
-    def fail() -> Any:
-        raise LookupError("broken")
-
-    return app
-
-
-def django_app() -> App:
-    if not settings.configured:
-        settings.configure(
-            ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="x", LOGGING_CONFIG=None,
-            DEBUG_PROPAGATE_EXCEPTIONS=True,
-        )  # fmt: skip
-        django.setup()
-    return WSGIHandler()
-
-
-urlpatterns = [
-    path("", lambda request: HttpResponse(f"hello {request.GET.get('name')}")),
-    path("stream", lambda request: StreamingHttpResponse(iter("abc"))),
-    path("fail", lambda request: 1 / 0),
-]
-
-
-@pytest.mark.parametrize("make", [flask_app, bottle_app, django_app])
-@pytest.mark.parametrize("path", ["/?name=x", "/stream", "/fail", "/missing", "/file"])
-def test_frameworks_serve_the_same(make: Callable[[], App], path: str) -> None:
-    journal, found = same(make(), path)
-    assert journal[0][0] in ("start", "raised")
-    assert [e.kind for e in found][-1] in ("return", "raise", "close")
