@@ -50,6 +50,9 @@ PAYLOAD_FIELDS = {
 }
 
 
+PLAIN = (str, bytes)
+
+
 def freeze_message(message: Any) -> Facts:
     """Return the facts of any message, however broken."""
     try:
@@ -62,6 +65,10 @@ def freeze_message(message: Any) -> Facts:
                 return (kind, status, freeze_headers(headers))
         for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
             payload = message.get(field)
+            if type(payload) in PLAIN:
+                more = message.get("more_body") is True
+                plain: Any = payload
+                return (kind, field, plain[:PREVIEW], len(plain), more)
             if isinstance(payload, (bytes, bytearray, memoryview, str)):
                 return _payload(kind, field, payload, message.get("more_body"))
         rest = [(key, value) for key, value in list(message.items())[:MAX_ITEMS] if key != "type"]

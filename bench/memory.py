@@ -1,8 +1,8 @@
 """Bytes and nanoseconds an event: while it is new, packed, and in a file.
 
 An event is new while its record stands in the ring; a drain packs it, and a while later the ticker
-compresses what is packed. The ring of the tracer is filled three times over: what it holds must not
-grow after the first.
+compresses what is packed. The memory of a recorder is filled four times over: what it holds must
+not grow after the second.
 """
 
 import asyncio
@@ -48,9 +48,9 @@ def memory(mix: str) -> tuple[float, float, float]:
 
     recorder = Recorder(limit=LIMIT)
     tracemalloc.start()
-    full = [held(recorder, mix) for _ in range(3)]
+    full = [held(recorder, mix) for _ in range(4)]
     tracemalloc.stop()
-    return new, full[-1] / LIMIT, full[-1] / full[0] - 1
+    return new, full[-1] / LIMIT, full[-1] / full[1] - 1
 
 
 def held(recorder: Recorder, mix: str) -> int:
