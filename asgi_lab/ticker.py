@@ -61,7 +61,8 @@ class Ticker:
     def start(self) -> None:
         """Tick from now on. Cheap to call at every connection."""
         if self._thread is not _thread or _thread is None:
-            _tickers.add(self)
+            with _thread_lock:
+                _tickers.add(self)
             _start_thread()
             self._thread = _thread
 
@@ -99,7 +100,8 @@ class Ticker:
                 with suppress(OSError):
                     follower.close()
             self._followers.clear()
-        _tickers.discard(self)
+        with _thread_lock:
+            _tickers.discard(self)
         _followed.discard(self)
         self._thread = None
 
@@ -145,7 +147,9 @@ def _start_thread() -> None:
 def _run() -> None:
     while True:
         time.sleep(PERIOD)
-        for ticker in list(_tickers):
+        with _thread_lock:  # another thread may be adding one: it would end this one
+            tickers = list(_tickers)
+        for ticker in tickers:
             ticker.tick()
 
 
