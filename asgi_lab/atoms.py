@@ -13,10 +13,11 @@ What is kept are the *facts*, in one of four shapes, told apart by their length:
     (type, field, preview, length, more)     a body or a WebSocket message
     (type, setting, *request)                a scope: see `SETTING` and `REQUEST`
 
-The last three are the common ones, and are unpacked without a look at other keys. A *setting* is
-what all scopes of a server share: it is kept once.
+A *setting* is what all scopes of a server share: it is kept once.
 
-Nothing here raises: a broken message is described, not rejected.
+Most scopes and messages are alike, and `common_scope` and `common_message` take what is worth
+keeping of those without a detour; for others they return None, and `freeze_scope` and
+`freeze_message` look closer. Nothing here raises: a broken message is described, not rejected.
 """
 
 import os
@@ -50,7 +51,26 @@ PAYLOAD_FIELDS = {
 }
 
 
-PLAIN = (str, bytes)
+def common_message(message: Any) -> Facts | None:
+    """Return the facts of a message as nearly all are, in which there is nothing to mask yet.
+
+    That is a payload, or the start of a response with headers known to be clean.
+    """
+    try:
+        if type(message) is not dict or type(kind := message.get("type")) is not str:
+            return None
+        if kind == "http.response.start" and len(message) == 3:
+            status, known = message.get("status"), known_headers(message.get("headers"))
+            if known is not None and type(status) is int and 0 <= status < 1000:
+                return (kind, status, known)
+        for field in PAYLOAD_FIELDS.get(kind, ()):
+            payload = message.get(field)
+            if type(payload) is str or type(payload) is bytes:
+                more = message.get("more_body") is True
+                return (kind, field, payload[:PREVIEW], len(payload), more)
+    except Exception:
+        pass  # some odd value
+    return None
 
 
 def freeze_message(message: Any) -> Facts:
@@ -65,10 +85,6 @@ def freeze_message(message: Any) -> Facts:
                 return (kind, status, freeze_headers(headers))
         for field in PAYLOAD_FIELDS.get(kind, ()) if type(kind) is str else ():
             payload = message.get(field)
-            if type(payload) in PLAIN:
-                more = message.get("more_body") is True
-                plain: Any = payload
-                return (kind, field, plain[:PREVIEW], len(plain), more)
             if isinstance(payload, (bytes, bytearray, memoryview, str)):
                 return _payload(kind, field, payload, message.get("more_body"))
         rest = [(key, value) for key, value in list(message.items())[:MAX_ITEMS] if key != "type"]
@@ -86,37 +102,52 @@ def _payload(kind: Any, field: str, payload: Any, more: object) -> Facts:
     return (kind, field, plain, len(payload), more is True)
 
 
-def freeze_scope(scope: Any) -> Facts:
-    """Return the facts of a scope.
+def common_scope(scope: Any) -> Facts | None:
+    """Return the facts of a scope as nearly all requests have, in which there is nothing to mask.
 
-    Of extensions the names are kept; of `state` and of what middleware add (`app`, `user`,
-    `session`), nothing.
+    That is one without a query, with headers known to be clean, on a setting seen before.
     """
     try:
         kind, version, scheme, root_path, method, path, raw_path, query, headers, client = (
             _request_of(scope)
         )
         setting = _settings.get((kind, version, scheme, root_path, len(scope)))
+        known = known_headers(headers)
+        host, port = client
         if (
-            setting is not None
-            and type(path) is str
-            and type(query) is type(raw_path) is bytes
-            and method in METHODS
-            and not scope.get("extensions")
-        ):  # what nearly all requests are
-            return (
-                "http",
-                setting,
-                method,
-                path if len(path) <= PREVIEW else cut(path),
-                cut(raw_path) if b"%" in raw_path else None,
-                cut(query) if query else None,
-                freeze_headers(headers),
-                _address(client),
-            )
+            setting is None
+            or known is None
+            or kind != "http"
+            or query
+            or b"%" in raw_path
+            or "=" in path
+            or len(path) > PREVIEW
+            or method not in METHODS
+            or type(path) is not str
+            or type(client) is not tuple
+            or type(host) is not str
+            or not (type(port) is int and 0 <= port < 65536)
+            or scope.get("extensions")
+        ):
+            return None
+        return ("http", setting, method, path, None, None, known, client)
     except Exception:
-        pass  # some key is missing, which is no fault: look closer
-    return _freeze_rare_scope(scope)
+        return None  # some key is missing, which is no fault
+
+
+def known_headers(headers: Any) -> Atom:
+    """Return headers as they were kept before, or None if they were not, or not unchanged.
+
+    Clients and apps repeat their headers, so those seen before are found instead of looked at.
+    """
+    try:
+        return KNOWN_HEADERS.get(tuple(headers)) if type(headers) is list else None
+    except Exception:
+        return None  # unhashable: pairs that are lists, as the spec allows
+
+
+KNOWN_HEADERS: dict[Atom, Atom] = {}
+"""Headers seen to be short, plain and without secrets; `asgi_lab.redact` fills it."""
 
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -124,7 +155,12 @@ _request_of = itemgetter("type", "http_version", "scheme", "root_path", "method"
                          "raw_path", "query_string", "headers", "client")  # fmt: skip
 
 
-def _freeze_rare_scope(scope: Any) -> Facts:
+def freeze_scope(scope: Any) -> Facts:
+    """Return the facts of any scope.
+
+    Of extensions the names are kept; of `state` and of what middleware add (`app`, `user`,
+    `session`), nothing.
+    """
     try:
         get = scope.get
         kind, path, headers = get("type"), get("path"), get("headers")
@@ -179,25 +215,11 @@ def _freeze_odd_scope(scope: Any) -> Facts:
 
 
 def freeze_headers(headers: Any) -> Atom:
-    """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it.
-
-    Clients and apps repeat their headers, so those seen before are found instead of looked at.
-    """
+    """Return headers as a tuple of pairs; an iterator is named, because reading it would eat it."""
     if type(headers) is not list and not isinstance(headers, (list, tuple)):
         return () if headers is None else _name(headers)
-    if len(headers) > MAX_ITEMS:
-        headers = headers[:MAX_ITEMS]
-    pairs = tuple(headers)
-    try:
-        if pairs in KNOWN_HEADERS:
-            return pairs
-    except TypeError:
-        pass  # unhashable: pairs that are lists, as the spec allows
+    pairs = headers[:MAX_ITEMS]
     return tuple([pair if type(pair) is tuple else _freeze_pair(pair) for pair in pairs])
-
-
-KNOWN_HEADERS: set[Atom] = set()
-"""Headers seen to be short, plain and without secrets; `asgi_lab.redact` fills it."""
 
 
 def _freeze_pair(pair: Any) -> Atom:

@@ -7,9 +7,10 @@ clock. `door` is one number for two facts, `connection << 8 | layer`: the door i
 one through which messages enter and leave that layer. `task` numbers the asyncio task (0: unknown).
 `KINDS` says which facts follow.
 
-**The ring** is a plain list. It is drained when it holds `BATCH` records and a connection ends, or
-when a clock ticks; draining masks secrets, packs the batch into one `bytes` (about 35 bytes a
-record, 10 once compressed) and forgets the oldest segments beyond `limit`, counting them.
+**The ring** is a plain list. It is drained when it holds `BATCH` records and a connection ends or
+asks for a message, or when a clock ticks; draining masks secrets, packs the batch into one `bytes`
+(about 45 bytes a record, 10 once compressed) and forgets the oldest segments beyond `limit`,
+counting them.
 
 **Readers** never touch the ring: each keeps a position and asks for what came since, so that a
 slow reader loses events (and is told how many) rather than slowing the application.
@@ -34,7 +35,7 @@ Record = tuple[Any, ...]
 Clock = Callable[[], int]
 
 BATCH = 256
-"""Records in the ring from which the end of a connection drains it.
+"""Records in the ring from which a connection drains it, at its end or when it asks for a message.
 
 So few that the garbage collector, which counts what was allocated and not yet freed, never runs
 because of them.

@@ -94,12 +94,7 @@ def keep(facts: Facts) -> Facts:
 
     Payloads come back as they are: they are masked later, many at once (`mask_payloads`).
     """
-    try:  # headers seen before, no query: the common case costs two look-ups
-        size = len(facts)
-        if size == 8 and facts[6] in KNOWN_HEADERS and facts[5] is None and "=" not in facts[3]:
-            return facts
-        if size == 5 or (size == 3 and facts[2] in KNOWN_HEADERS):
-            return facts
+    try:
         return _kept(facts, redact=True)
     except Exception:
         return _kept_odd(facts, redact=True)
@@ -160,7 +155,7 @@ def clean_headers(headers: Atom, redact: bool = True) -> Atom:
     if redact and clean == headers:
         if len(KNOWN_HEADERS) >= MAX_KNOWN:
             KNOWN_HEADERS.clear()
-        KNOWN_HEADERS.add(headers)
+        KNOWN_HEADERS[headers] = headers
     return clean
 
 

@@ -16,7 +16,15 @@ from collections.abc import Awaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from asgi_lab.atoms import PREVIEW, Facts, freeze_error, freeze_message, freeze_scope
+from asgi_lab.atoms import (
+    PREVIEW,
+    Facts,
+    common_message,
+    common_scope,
+    freeze_error,
+    freeze_message,
+    freeze_scope,
+)
 from asgi_lab.layers import tap_layers
 from asgi_lab.recorder import BATCH, Recorder
 from asgi_lab.running import current, follow_tasks, slices
@@ -58,7 +66,7 @@ class Tracer(StandIn):
         token = current.set(place)
         try:
             app = self._slices if self._run else self._entry
-            facts = recorder.keep(freeze_scope(scope))
+            facts = common_scope(scope) or recorder.keep(freeze_scope(scope))
             return await traced_call(app, scope, receive, send, 0, facts)
         finally:
             try:
@@ -114,10 +122,12 @@ def traced_door(
     receive: Receive, send: Send, recorder: Recorder, door: int
 ) -> tuple[Receive, Send]:
     """Return `receive` and `send` so that they note what passes, when, and how long it waited."""
-    append, now, keep = recorder.append, recorder.clock, recorder.keep
+    append, now, keep, ring = recorder.append, recorder.clock, recorder.keep, recorder.ring
 
     async def traced_receive() -> Message:
         task = here()[2]
+        if len(ring) >= BATCH:  # some connections stay
+            recorder.drain()
         began = now()
         append((began, "receive", door, task))
         try:
@@ -125,7 +135,8 @@ def traced_door(
         except BaseException as error:
             append((now(), "received", door, task, began, (("error", type(error).__name__),)))
             raise
-        append((now(), "received", door, task, began, *keep(freeze_message(message))))
+        facts = common_message(message) or keep(freeze_message(message))
+        append((now(), "received", door, task, began, *facts))
         return message
 
     async def traced_send(message: Message) -> None:
@@ -143,7 +154,8 @@ def traced_door(
                  len(body), more)
             )  # fmt: skip
         else:
-            append((began, "send", door, task, *keep(freeze_message(message))))
+            facts = common_message(message) or keep(freeze_message(message))
+            append((began, "send", door, task, *facts))
         try:
             await send(message)
         except BaseException as error:
