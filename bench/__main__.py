@@ -14,8 +14,8 @@ def main() -> None:
     options = parser.parse_args()
     quick = options.quick
     print("Parts of the untraced figure: the median of paired runs (and its quartiles).")
+    memory.report()  # first: no other tracer may be at work in this process
     inprocess.report(rounds=5 if quick else 9, calls=2000 if quick else 5000)
-    memory.report()
     starting.report(rounds=5 if quick else 11)
     http.report(rounds=2 if quick else 5, seconds=0.5 if quick else 1.0, names=options.wraps)
 

@@ -98,3 +98,4 @@ def fill(recorder: Recorder, mix: str, total: int) -> None:
                 await traced({**SCOPE, "path": path}, receive, send)
 
     asyncio.run(main())
+    traced.ticker.stop()  # or it would go on compressing while the next is measured
