@@ -1,0 +1,38 @@
+"""What a server is told once, and every connection needs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+
+from asgi_lab.server.http11 import Headers
+from asgi_lab.server.limits import Limits
+from asgi_lab.server.proxies import Proxies
+from asgi_lab.types import ASGIApp
+
+Observe = Callable[[int, str, Any], object]
+"""Called with a connection's number, what happened there, and the bytes or event it was."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Config:
+    """How to serve. `state` is what the app's lifespan leaves for its requests."""
+
+    app: ASGIApp
+    limits: Limits = field(default_factory=Limits)
+    root_path: str = ""
+    proxies: Proxies = field(default_factory=Proxies)
+    server_header: bool = True
+    date_header: bool = True
+    observe: Observe | None = None
+    state: dict[str, Any] | None = None
+
+    def default_headers(self) -> Headers:
+        """Return the headers that a response has unless the app gives its own."""
+        headers = []
+        if self.date_header:  # RFC 9110, section 6.6.1
+            headers.append((b"date", formatdate(time.time(), usegmt=True).encode()))
+        if self.server_header:
+            headers.append((b"server", b"asgi-lab"))
+        return headers

@@ -1,0 +1,248 @@
+"""One connection: the transport below, a session above, flow and patience between them.
+
+The event loop calls a `Connection` when something happens to its socket (asyncio's Protocol). What
+the bytes mean is the business of its session, of which there is one at a time: HTTP/1.1 at first,
+WebSocket after a handshake, or only lingering. A session needs five methods: `data`, `eof`,
+`closed`, `expired`, `shutdown`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, cast
+
+from asgi_lab.server.alive import Alive
+from asgi_lab.server.config import Config
+from asgi_lab.server.flow import Inflow, Outflow, Timer
+from asgi_lab.server.http11 import Request
+from asgi_lab.server.http_session import HttpSession
+from asgi_lab.types import ASGIApp
+
+logger = logging.getLogger("asgi_lab.server")
+
+
+class Session(Protocol):
+    """What a connection speaks."""
+
+    def data(self, data: bytes) -> None:
+        """Take bytes from the client."""
+
+    def eof(self) -> None:
+        """Note that the client sends no more; it may still read."""
+
+    def closed(self) -> None:
+        """Note that the connection is gone."""
+
+    def expired(self, what: str) -> None:
+        """Do what is to be done when something took too long."""
+
+    def shutdown(self) -> None:
+        """Finish what is going on, and begin nothing: the server wants to end."""
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection, from its opening to its end."""
+
+    session: Session
+    transport: asyncio.Transport
+
+    def __init__(self, number: int, config: Config, alive: Alive) -> None:
+        self.number = number
+        self.config = config
+        self._alive = alive
+        self._loop = asyncio.get_running_loop()
+        self._observe = config.observe
+        self._closing = False
+        self._stalled: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self.outflow = Outflow()
+        self.inflow = Inflow(config.limits.unread, self._pause_reading, self._resume_reading)
+        self.timer = Timer(self._loop, self._expired)
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: a client has connected."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one only in fact
+        self.transport.set_write_buffer_limits(high=self.config.limits.unsent)
+        self._alive.add(self)
+        self.client = address(transport.get_extra_info("peername"))
+        self.server = address(transport.get_extra_info("sockname"))
+        self.secure = transport.get_extra_info("sslcontext") is not None
+        self.tell("open", self.client)
+        self.session = HttpSession(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        self.tell("bytes in", data)
+        self.session.data(data)
+
+    def eof_received(self) -> bool:
+        """Note that the client sends no more; return whether to stay open (TLS has no half)."""
+        self.tell("end of bytes in", None)
+        self.session.eof()
+        return not self.secure
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """End: the connection is gone, by whichever side."""
+        self.tell("close", error)
+        self._closing = True
+        self.timer.stop()
+        self._stop_watching()
+        self.outflow.close()
+        self.session.closed()
+        self._alive.discard(self)
+
+    def pause_writing(self) -> None:
+        """Let the app wait: the client is slow, and too much is unsent."""
+        self.tell("pause writing", None)
+        self.outflow.pause()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        """Let it go on: enough has been sent."""
+        self.tell("resume writing", None)
+        self.outflow.resume()
+        self._stop_watching()
+
+    # What a session asks for.
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, as soon as the client takes them."""
+        if data and not self._closing:
+            self.tell("bytes out", data)
+            self.transport.write(data)
+
+    def close(self) -> None:
+        """Close as soon as everything is sent."""
+        if not self._closing:
+            self._closing = True
+            self.timer.stop()
+            self.transport.close()
+            self._watch_sending()
+
+    def abort(self) -> None:
+        """Close at once, whatever is unsent."""
+        self._closing = True
+        self.timer.stop()
+        self.transport.abort()
+
+    def linger(self) -> None:
+        """Close, but read on for a while.
+
+        To close with bytes unread resets the connection, and the client may lose an answer that it
+        has not read yet (RFC 9112, section 9.6).
+        """
+        if self._closing:
+            return
+        if not self.transport.can_write_eof():
+            self.close()
+            return
+        self.session = Lingering(self)
+        self.inflow.holds(0)
+        self.transport.write_eof()
+        self.timer.start("the client to close", self.config.limits.linger_seconds)
+
+    def call(self, run: Callable[[ASGIApp], Awaitable[None]], name: str) -> None:
+        """Let the app run as a task of this connection."""
+        self._alive.start(self._call(run), name)
+
+    async def _call(self, run: Callable[[ASGIApp], Awaitable[None]]) -> None:
+        # Told inside of the task, so that an observer's context variable reaches the app.
+        self.tell("app", None)
+        await run(self.config.app)
+
+    def tell(self, name: str, data: Any) -> None:
+        """Tell the observer. One that raises is not asked again: it must not harm the client."""
+        if self._observe is not None:
+            try:
+                self._observe(self.number, name, data)
+            except Exception:
+                self._observe = None
+                logger.exception("the observer of a connection raised, and is told no more")
+
+    def facts(self, request: Request) -> dict[str, Any]:
+        """Return what a scope says of its connection."""
+        proxies, host = self.config.proxies, self.client[0] if self.client else ""
+        real = proxies.client(request, host)
+        client = self.client if real == host else (real, 0)
+        scheme = proxies.scheme(request, host, "https" if self.secure else "http")
+        facts: dict[str, Any] = {"scheme": scheme, "client": client, "server": self.server}
+        if self.config.state is not None:
+            facts["state"] = self.config.state.copy()
+        return facts
+
+    def shutdown(self) -> None:
+        """Finish what is going on, and begin nothing: the server wants to end."""
+        self.session.shutdown()
+
+    # Patience.
+
+    def _expired(self, what: str) -> None:
+        self.tell("time out", what)
+        self.session.expired(what)
+
+    def _pause_reading(self) -> None:
+        self.tell("pause reading", None)
+        self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        self.tell("resume reading", None)
+        self.transport.resume_reading()
+
+    def _watch_sending(self) -> None:
+        """Break off in a while, if the client takes nothing of what is unsent until then."""
+        self._stop_watching()
+        seconds = self.config.limits.send_seconds
+        self._unsent = self.transport.get_write_buffer_size()
+        if seconds is not None and self._unsent:
+            self._stalled = self._loop.call_later(seconds, self._check_sending)
+
+    def _check_sending(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent:
+            self._watch_sending()
+        else:
+            self.tell("time out", "the client to read")
+            self.abort()
+
+    def _stop_watching(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+
+class Lingering:
+    """Says nothing, hears nothing, and waits for the client to close."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def data(self, data: bytes) -> None:
+        """Drop it."""
+
+    def eof(self) -> None:
+        """Close as well."""
+        self._connection.close()
+
+    def expired(self, what: str) -> None:
+        """Wait no longer."""
+        self._connection.abort()
+
+    def closed(self) -> None:
+        """Do nothing more."""
+
+    def shutdown(self) -> None:
+        """Go on: it takes but a moment."""
+
+
+def address(name: Any) -> tuple[str, int | None] | None:
+    """Return a socket's name as ASGI says it: host and port, or a path and None; or None.
+
+    >>> address(("::1", 80, 0, 0)), address("/run/app.sock"), address("")
+    (('::1', 80), ('/run/app.sock', None), None)
+    """
+    if isinstance(name, bytes):  # an abstract Unix socket
+        name = name.decode(errors="replace")
+    if isinstance(name, str):
+        return (name, None) if name else None
+    return (name[0], name[1]) if name else None

@@ -1,0 +1,157 @@
+"""One request and its response, as an app sees them: `receive` and `send` (ASGI "HTTP").
+
+    idle ── http.response.start ──▶ started ── first body ──▶ sending ── last body ──▶ complete
+
+The head of a response waits for the first part of its body (ASGI "Response Start"): until then an
+app may still fail, and the client gets an honest 500.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from asgi_lab.server.failures import InvalidMessage, short_traceback
+from asgi_lab.server.flow import ClientDisconnected
+from asgi_lab.server.http11 import InvalidResponse, Request
+from asgi_lab.types import Message, Scope
+
+if TYPE_CHECKING:
+    import h11
+
+    from asgi_lab.server.http_session import HttpSession
+
+logger = logging.getLogger("asgi_lab.server")
+
+DISCONNECT = "http.disconnect"
+START, BODY = "http.response.start", "http.response.body"
+EXPECTED = {"idle": START, "started": BODY, "sending": BODY}
+"""What an app may send, in each state but the last, in which all is ignored."""
+
+
+class Exchange:
+    """The app's side of a request. The session tells it what comes from the client."""
+
+    def __init__(self, session: "HttpSession", request: Request, scope: Scope) -> None:
+        self.request = request
+        self.scope = scope
+        self.state = "idle"
+        self.waiting = bytearray()
+        """The part of the body that has come, and that the app has not taken."""
+        self._session = session
+        self._news = asyncio.Event()
+        self._whole = False  # the body has come
+        self._told_whole = False  # and the app knows
+        self._gone = False
+        self._lost = False
+        self._head: h11.Response | None = None
+
+    # What the session tells.
+
+    def body(self, data: bytes) -> None:
+        """Take a part of the request's body."""
+        self.waiting += data
+        self._news.set()
+
+    def end_of_body(self) -> None:
+        """Take its end."""
+        self._whole = True
+        self._news.set()
+
+    def disconnect(self) -> None:
+        """Note that the client sends no more, which mostly means that it has gone."""
+        self._gone = True
+        self._news.set()
+
+    def lose(self) -> None:
+        """Note that the client has gone, or that nothing more may be sent to it."""
+        self._lost = True
+        self.disconnect()
+
+    # What the app does.
+
+    async def receive(self) -> Message:
+        """Return what has come of the body; or, in the end, that the client has gone."""
+        while True:
+            if self._gone or self.state == "complete":
+                return {"type": DISCONNECT}
+            if self.waiting or (self._whole and not self._told_whole):
+                return self._take_body()
+            self._session.body_wanted()
+            self._news.clear()
+            await self._news.wait()
+
+    def _take_body(self) -> Message:
+        body = bytes(self.waiting)
+        self.waiting.clear()
+        self._told_whole = self._whole
+        self._session.body_taken()
+        return {"type": "http.request", "body": body, "more_body": not self._whole}
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response, and wait while the client is slow.
+
+        Raises `InvalidMessage` for what makes no response, `ClientDisconnected` for none to send.
+        """
+        if self.state == "complete":
+            return
+        kind = message.get("type")
+        if kind != EXPECTED[self.state]:
+            raise InvalidMessage(f"expected {EXPECTED[self.state]}, got {kind!r}")
+        if self._lost:
+            raise ClientDisconnected
+        try:
+            if kind == START:
+                self._head = self._session.check_head(message)
+                self.state = "started"
+            else:
+                self._send_body(message)
+        except InvalidResponse as error:
+            raise InvalidMessage(str(error)) from None
+        await self._session.writable()
+
+    def _send_body(self, message: Message) -> None:
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise InvalidMessage(f"expected a body of bytes, got {type(body).__name__}")
+        http = self._session.http
+        # Framed before anything is written: what is invalid sends nothing.
+        data = b""
+        if self.state == "started" and self._head is not None:
+            data = http.start(self._head)
+        self.state = "sending"
+        data += http.body(bytes(body))
+        if not more:
+            data += http.end()
+            self.state = "complete"
+        self._session.write(data)
+        if not more:
+            self._news.set()  # whoever waits for more body learns that it is over
+            self._session.response_complete()
+
+    async def run(self, app: Any) -> None:
+        """Call the app, and see to it that the client gets an answer."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass  # nobody is left to be served, which is no error of the app
+        except asyncio.CancelledError:
+            self._session.app_failed(self)
+            raise
+        except BaseException as error:
+            logger.error("%s raised\n%s", self, short_traceback(error))
+            self._session.app_failed(self)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        else:
+            self._check_answered()
+
+    def _check_answered(self) -> None:
+        if self.state == "complete":
+            return
+        if not self._gone:
+            what = "a response" if self.state == "idle" else "completing its response"
+            logger.error("%s returned without %s", self, what)
+        self._session.app_failed(self)
+
+    def __str__(self) -> str:
+        return f"{self.scope['method']} {self.scope['path']}"

@@ -1,0 +1,62 @@
+"""A request as ASGI says it: the scope (ASGI "HTTP" and "WebSocket", Connection Scope)."""
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from asgi_lab.server.http11 import Request
+from asgi_lab.types import Scope
+
+ASGI = {"version": "3.0", "spec_version": "2.5"}
+Address = tuple[str, int | None]
+
+
+def http_scope(request: Request, root_path: str = "", **connection: Any) -> Scope:
+    """Return the scope of an HTTP request; `connection` is what the socket knows."""
+    return {
+        "type": "http",
+        "asgi": dict(ASGI),
+        "http_version": "1.0" if request.http_version < b"1.1" else "1.1",
+        "method": request.method.decode("ascii").upper(),
+        "scheme": "http",
+        **place(request, root_path),
+        **connection,
+        "extensions": {},
+    }
+
+
+def websocket_scope(request: Request, root_path: str = "", **connection: Any) -> Scope:
+    """Return the scope of a WebSocket that is asked for; `connection` is what the socket knows."""
+    scope = http_scope(request, root_path, **connection)
+    del scope["method"]
+    secure = scope["scheme"] == "https"
+    values = [value for name, value in request.headers if name == b"sec-websocket-protocol"]
+    offered = b",".join(values).decode("latin-1").split(",")
+    return {
+        **scope,
+        "type": "websocket",
+        "scheme": "wss" if secure else "ws",
+        "subprotocols": [name for part in offered if (name := part.strip())],
+        "extensions": {"websocket.http.response": {}},
+    }
+
+
+def place(request: Request, root_path: str) -> dict[str, Any]:
+    """Return path, query and headers.
+
+    An absolute target, `http://host/path`, has its own host, which counts instead of the header's
+    (RFC 9112, section 3.2.2). A `root_path` is what a proxy has cut off, and `path` has it again.
+    """
+    target, headers = request.target.decode("ascii"), request.headers
+    if not target.startswith(("/", "*")):
+        absolute = urlsplit(target)
+        host = absolute.netloc.rpartition("@")[2].encode()
+        headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
+        target = (absolute.path or "/") + ("?" + absolute.query if absolute.query else "")
+    raw_path, _, query = target.partition("?")
+    return {
+        "path": root_path + unquote(raw_path),
+        "raw_path": root_path.encode() + raw_path.encode(),
+        "query_string": query.encode(),
+        "root_path": root_path,
+        "headers": headers,
+    }
