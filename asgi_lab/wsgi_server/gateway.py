@@ -79,7 +79,7 @@ class Response:
         body = app(self.exchange.environ, self.start)
         try:
             if body is None or isinstance(body, str | bytes):
-                raise BrokenApp(f"it returned {kind(body)}; an iterable of bytes is wanted: [body]")
+                raise BrokenApp(f"it returned {body!r:.40}; an iterable of bytes is wanted: [body]")
             alone = isinstance(body, Sized) and len(body) == 1
             for chunk in body:
                 self.send(chunk, alone)
@@ -190,12 +190,7 @@ def check_chunk(chunk: object) -> None:
     """Raise `BrokenApp` if a chunk is not of bytes."""
     if not isinstance(chunk, bytes):
         hint = ": encode it" if isinstance(chunk, str) else ""
-        raise BrokenApp(f"it gave {kind(chunk)} as a chunk of the body; bytes are wanted{hint}")
-
-
-def kind(value: object) -> str:
-    """Return how to call a value in a message: None, or its type."""
-    return "None" if value is None else f"a {type(value).__name__}"
+        raise BrokenApp(f"it gave a chunk of type {type(chunk).__name__}; bytes are wanted{hint}")
 
 
 def own_frames(error: BaseException) -> ExcInfo:
