@@ -183,12 +183,14 @@ class Connection(asyncio.Protocol):
         self.session.expired(what)
 
     def _pause_reading(self) -> None:
-        self.tell("pause reading", None)
-        self.transport.pause_reading()
+        if not self._closing:
+            self.tell("pause reading", None)
+            self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        self.tell("resume reading", None)
-        self.transport.resume_reading()
+        if not self._closing:
+            self.tell("resume reading", None)
+            self.transport.resume_reading()
 
     def _watch_sending(self) -> None:
         """Break off in a while, if the client takes nothing of what is unsent until then."""

@@ -10,8 +10,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from asgi_lab.server.failures import InvalidMessage, short_traceback
+from asgi_lab.server.failures import InvalidMessage, because_of, short_traceback
 from asgi_lab.server.flow import ClientDisconnected
+from asgi_lab.server.heads import checked_body
 from asgi_lab.server.http11 import InvalidResponse, Request
 from asgi_lab.types import Message, Scope
 
@@ -72,10 +73,13 @@ class Exchange:
     async def receive(self) -> Message:
         """Return what has come of the body; or, in the end, that the client has gone."""
         while True:
-            if self._gone or self.state == "complete":
+            cut = self._gone and not self._whole
+            if cut or self._lost or self.state == "complete":
                 return {"type": DISCONNECT}
             if self.waiting or (self._whole and not self._told_whole):
                 return self._take_body()
+            if self._gone:
+                return {"type": DISCONNECT}
             self._session.body_wanted()
             self._news.clear()
             await self._news.wait()
@@ -107,19 +111,21 @@ class Exchange:
                 self._send_body(message)
         except InvalidResponse as error:
             raise InvalidMessage(str(error)) from None
-        await self._session.writable()
+        try:
+            await self._session.writable()
+        except ClientDisconnected:
+            if self.state != "complete":  # or else all was sent, and the connection closed
+                raise
 
     def _send_body(self, message: Message) -> None:
-        body, more = message.get("body", b""), message.get("more_body", False)
-        if not isinstance(body, bytes | bytearray | memoryview):
-            raise InvalidMessage(f"expected a body of bytes, got {type(body).__name__}")
+        body, more = checked_body(message), message.get("more_body", False)
         http = self._session.http
         # Framed before anything is written: what is invalid sends nothing.
         data = b""
         if self.state == "started" and self._head is not None:
             data = http.start(self._head)
         self.state = "sending"
-        data += http.body(bytes(body))
+        data += http.body(body)
         if not more:
             data += http.end()
             self.state = "complete"
@@ -132,13 +138,12 @@ class Exchange:
         """Call the app, and see to it that the client gets an answer."""
         try:
             await app(self.scope, self.receive, self.send)
-        except ClientDisconnected:
-            pass  # nobody is left to be served, which is no error of the app
         except asyncio.CancelledError:
             self._session.app_failed(self)
             raise
         except BaseException as error:
-            logger.error("%s raised\n%s", self, short_traceback(error))
+            if not because_of(error, ClientDisconnected):  # nobody is left to be served
+                logger.error("%s raised\n%s", self, short_traceback(error))
             self._session.app_failed(self)
             if isinstance(error, KeyboardInterrupt):
                 raise

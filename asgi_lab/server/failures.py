@@ -24,6 +24,16 @@ def short_traceback(error: BaseException) -> str:
     return "".join(whole.format()).rstrip("\n")
 
 
+def because_of(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Return whether an error is of this kind, or came of one that is."""
+    while error is not None:
+        inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        if isinstance(error, kind) or any(because_of(each, kind) for each in inner):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _shorten(part: TracebackException | None) -> None:
     if part is None:
         return

@@ -6,13 +6,15 @@ connection: kept for the next request, closed, or handed over to a WebSocket.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from asgi_lab.server.exchange import Exchange
-from asgi_lab.server.failures import InvalidMessage
-from asgi_lab.server.http11 import Body, EndOfBody, Event, Headers, Http11, Refused, Request
+from asgi_lab.server.heads import response_head
+from asgi_lab.server.http11 import Body, EndOfBody, Event, Http11, Refused, Request
 from asgi_lab.server.scope import http_scope
+from asgi_lab.server.websocket import check_handshake
+from asgi_lab.server.websocket_session import WebSocketSession
 from asgi_lab.types import Message
 
 if TYPE_CHECKING:
@@ -88,15 +90,28 @@ class HttpSession:
                     self._end_of_body()
                 case Refused():
                     self._refuse(event)
+            if self._connection.session is not self:
+                return  # what follows is not HTTP, or not heard
         self._count()
 
     def _begin(self, request: Request) -> None:
         connection = self._connection
+        if request.upgrades:
+            self._upgrade(request)
+            return
         connection.timer.stop()
         scope = http_scope(request, connection.config.root_path, **connection.facts(request))
         self._patience = self._limits.body_seconds
         self.exchange = Exchange(self, request, scope)
         connection.call(self.exchange.run, str(self.exchange))
+
+    def _upgrade(self, request: Request) -> None:
+        """Hand the connection over to a WebSocket, if the handshake is right."""
+        wrong = check_handshake(request)
+        if wrong is None:
+            self._connection.session = WebSocketSession(self._connection, self.http, request)
+        else:
+            self._refuse(*wrong)
 
     def _body(self, data: bytes) -> None:
         if self.exchange is None:
@@ -114,15 +129,15 @@ class HttpSession:
         else:
             self._next_request()
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Answer a client that broke the rules, and hear no more of it."""
         logger.info("refused with %d: %s", refused.status, refused.reason)
         if self.exchange is not None:
             self.exchange.lose()
             self.exchange = None
         if self.http.can_respond:
-            headers = self._connection.config.default_headers()
-            self.write(self.http.refuse(refused.status, refused.reason, headers))
+            more = [*headers, *self._connection.config.default_headers()]
+            self.write(self.http.refuse(refused.status, refused.reason, more))
         self._connection.linger()
 
     def _count(self) -> None:
@@ -161,17 +176,10 @@ class HttpSession:
         self._count()
 
     def check_head(self, message: Message) -> "h11.Response":
-        """Return the head of a response. Raises `InvalidMessage` or `InvalidResponse`."""
-        headers = checked_headers(message.get("headers", ()))
-        names = {name.lower() for name, _ in headers}
-        defaults = self._connection.config.default_headers()
-        headers += [pair for pair in defaults if pair[0] not in names]
+        """Return the head of a response. Raises `InvalidMessage`."""
         # A body that is still held back may come or not: nothing can be read behind it.
-        if self._ending or self.http.awaits_continue:
-            headers.append((b"connection", b"close"))
-        if "status" not in message:
-            raise InvalidMessage("expected a status in http.response.start")
-        return self.http.response(message["status"], headers)
+        close = self._ending or self.http.awaits_continue
+        return response_head(self.http, message, self._connection.config.default_headers(), close)
 
     def response_complete(self) -> None:
         """Go on to the next request, or close."""
@@ -207,15 +215,3 @@ class HttpSession:
             self._connection.close()
         else:
             self._connection.linger()
-
-
-def checked_headers(headers: Any) -> Headers:
-    """Return headers as a list of pairs of bytes. Raises `InvalidMessage`."""
-    try:
-        pairs = [(name, value) for name, value in headers]
-    except (TypeError, ValueError):
-        raise InvalidMessage(f"expected headers as pairs of bytes, got {headers!r}") from None
-    for name, value in pairs:
-        if not (isinstance(name, bytes) and isinstance(value, bytes)):
-            raise InvalidMessage(f"expected a header of bytes, got {name!r}: {value!r}")
-    return pairs

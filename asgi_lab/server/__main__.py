@@ -1,0 +1,94 @@
+"""`python -m asgi_lab.server MODULE:APP`: serve an app from the command line."""
+
+import importlib
+import logging
+import ssl
+import sys
+from typing import Any
+
+import click
+
+from asgi_lab.server.failures import short_traceback
+from asgi_lab.server.lifespan import StartupFailed
+from asgi_lab.server.run import run
+from asgi_lab.server.serve import Server
+
+LEVELS = ("critical", "error", "warning", "info", "debug")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("target", metavar="MODULE:APP")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--uds", metavar="PATH", help="Listen on a Unix socket instead.")
+@click.option("--app-dir", default=".", help="Folder to import from.  [default: this one]")
+@click.option("--loop", type=click.Choice(["asyncio", "uvloop"]), default="asyncio")
+@click.option("--lifespan", type=click.Choice(["auto", "on", "off"]), default="auto")
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
+@click.option("--root-path", default="", help="The path that a proxy has cut off.")
+@click.option("--trust", metavar="ADDRESS", multiple=True, help="A proxy to believe; * for all.")
+@click.option("--certificate", metavar="FILE", help="Serve TLS with this certificate chain,")
+@click.option("--key", metavar="FILE", help="and this private key.")
+@click.option("--shutdown-seconds", type=float, default=10.0, show_default=True)
+@click.option("--server-header/--no-server-header", default=True)
+@click.option("--date-header/--no-date-header", default=True)
+def main(target: str, log_level: str, app_dir: str, loop: str, **options: Any) -> None:
+    """Serve MODULE:APP until it is interrupted."""
+    logging.basicConfig(level=log_level.upper(), format="%(levelname)s: %(message)s")
+    app = load(target, app_dir)
+    try:
+        server = make_server(app, **options)
+        run(server, load_loop(loop))
+    except StartupFailed as error:
+        sys.exit(f"the app did not start: {error}")
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"cannot serve: {error}") from None
+
+
+def make_server(
+    app: Any, certificate: str | None, key: str | None, trust: tuple[str, ...], **options: Any
+) -> Server:
+    """Return a server for these options. Raises OSError or ValueError for what it cannot do."""
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+    return Server(app, ssl=context, proxies=trust, **options)
+
+
+def load(target: str, app_dir: str) -> Any:
+    """Import what `module:attribute` names. Raises click's errors, whose message says why not."""
+    name, _, attribute = target.partition(":")
+    if not name or not attribute:
+        raise click.UsageError(f"expected MODULE:APP, as in main:app, got {target!r}")
+    sys.path.insert(0, app_dir)
+    try:
+        found = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if f"{name}.".startswith(f"{error.name}."):
+            raise click.UsageError(f"no module named {error.name!r} in {app_dir}") from None
+        raise click.ClickException(f"cannot import {name}:\n{short_traceback(error)}") from None
+    except Exception as error:
+        raise click.ClickException(f"cannot import {name}:\n{short_traceback(error)}") from None
+    for part in attribute.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise click.UsageError(f"{name} has no attribute {attribute!r}") from None
+    if not callable(found):
+        raise click.UsageError(f"{target} is no app: {type(found).__name__} is not callable")
+    return found
+
+
+def load_loop(name: str) -> Any:
+    """Return what makes an event loop of this kind."""
+    if name == "asyncio":
+        return None
+    try:
+        return importlib.import_module("uvloop").new_event_loop
+    except ModuleNotFoundError:
+        raise click.UsageError("uvloop is not installed: pip install uvloop") from None
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m asgi_lab.server")
