@@ -44,7 +44,7 @@ class Memory:
 
 def serve(app: Callable[..., Any], **options: Any) -> Journal:
     exchange = Memory(**options)
-    exchange.environ["journal"] = exchange.journal
+    exchange.environ["test.journal"] = exchange.journal
     answer(app, exchange)
     return exchange.journal
 
@@ -87,7 +87,7 @@ class Closing:
 def closing(breaks: str = "") -> Callable[..., Closing]:
     def app(environ: Any, start_response: Any) -> Closing:
         start_response("200 OK", PLAIN)
-        return Closing(environ["journal"], breaks)
+        return Closing(environ["test.journal"], breaks)
 
     return app
 
@@ -123,7 +123,7 @@ def test_the_head_waits_for_a_chunk_that_is_not_empty() -> None:
     def app(environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
         yield b""
-        environ["journal"].append(("still here",))
+        environ["test.journal"].append(("still here",))
         yield b"a"
 
     assert serve(app)[:2] == [("still here",), ("head", "200 OK", {})]
@@ -133,7 +133,7 @@ def test_each_chunk_is_sent_before_the_next_is_asked_for() -> None:
     def app(environ: Any, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
         for part in (b"a", b"b"):
-            environ["journal"].append(("making", part))
+            environ["test.journal"].append(("making", part))
             yield part
 
     a, b = b"a", b"b"
@@ -145,7 +145,7 @@ def test_write_sends_at_once_and_before_what_is_returned() -> None:
     def app(environ: Any, start_response: Any) -> Iterable[bytes]:
         write = start_response("200 OK", [])
         write(b"")
-        environ["journal"].append(("written",))
+        environ["test.journal"].append(("written",))
         write(b"a")
         return [b"b"]
 

@@ -74,6 +74,8 @@ class Connection:
         Tells a client that asked for it (`Expect: 100-continue`) to go on: now the app reads.
         Raises `ClientError` if it does not come whole.
         """
+        if self.http.their_state is not h11.SEND_BODY:
+            return b""
         if self.http.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
             self.send(self.http.send(go_on))
@@ -106,7 +108,7 @@ class Connection:
     def refuse(self, error: BadRequest) -> None:
         """Answer a request that cannot be served, and leave."""
         status, text = HTTPStatus(error.status), f"{error}\n".encode()
-        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))]
+        headers = [("Content-Length", str(len(text))), ("Connection", "close")]
         head = h11.Response(status_code=status, reason=status.phrase.encode(), headers=headers)
         events: Iterable[h11.Event] = (head, h11.Data(data=text), h11.EndOfMessage())
         try:
@@ -114,6 +116,11 @@ class Connection:
         except (OSError, h11.LocalProtocolError):
             pass  # it left meanwhile
         self.leave()
+
+    def owes_body(self) -> bool:
+        """Return whether some of the request's body is still to come, which nobody may read."""
+        nothing_here = self.http.their_state is h11.SEND_BODY and not self.http.trailing_data[0]
+        return nothing_here and self._next_event() is h11.NEED_DATA
 
     def next_request(self) -> bool:
         """Make ready for the next request on this connection; return whether there can be one.

@@ -46,7 +46,7 @@ class HTTPExchange:
             lines = [line for line in lines if line[0].lower() != "content-length"]
         if "date" not in names:
             lines.append(("Date", formatdate(time.time(), usegmt=True)))
-        if self._is_last():
+        if self._is_last() or self.connection.owes_body():
             lines.append(("Connection", "close"))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
         reason = status[4:].strip().encode("latin-1")
