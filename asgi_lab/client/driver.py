@@ -1,14 +1,14 @@
-"""Driving a server: the requests in order, so many times, so many at once, to one result each."""
+"""Driving a server: the requests in order, so many times, so many at once, to one tally."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
-from urllib.parse import SplitResult, urlsplit
 
+from asgi_lab.client.door import QUIET
+from asgi_lab.client.perform import attempt, together
 from asgi_lab.client.request import Request
-from asgi_lab.client.result import Count, Result, Tally
-
-QUIET = 0.5  # seconds without a message after which a WebSocket is taken to have said all
+from asgi_lab.client.result import Count, Progress, Result, Tally, now
+from asgi_lab.client.sockets import SocketDoor
 
 
 async def drive(
@@ -30,26 +30,24 @@ async def drive(
     Raises ValueError for a URL or number that makes no sense, and whatever `on_result` raises,
     which ends the drive. A request that fails raises nothing. Cancelling closes every connection.
     """
-    from asgi_lab.client.worker import work  # loads httpx and wsproto
-
-    base = _split_base(base_url)
+    door = SocketDoor(base_url, quiet=quiet)
     if count < 1 or concurrency < 1:
         raise ValueError(f"count and concurrency are at least 1, got {count} and {concurrency}")
-
     counted = Count()
-
-    def note(result: Result) -> None:
-        counted.add(result)
-        if on_result is not None:
-            on_result(result)
-
     queue = chain.from_iterable(repeat(requests, count))
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, count * len(requests))):
-                group.create_task(work(queue, base, timeout, quiet, note))
-    except ExceptionGroup as raised:  # by on_result: nothing else is let through
-        raise raised.exceptions[0] from None
+
+    async def work() -> None:
+        """Do requests from the queue, on one connection while the server keeps it."""
+        async with door.open() as connection:
+            for request in queue:
+                began = now()
+                progress = Progress(request, counted.started, began)
+                result = await attempt(connection, progress, timeout)
+                counted.add(result)
+                if on_result is not None:
+                    on_result(result)
+
+    await together(work, min(concurrency, count * len(requests)))
     return counted.tally()
 
 
@@ -70,13 +68,3 @@ async def wait_ready(host: str, port: int, timeout: float) -> bool:
                     return True
     except TimeoutError:
         return False
-
-
-def _split_base(base_url: str) -> SplitResult:
-    try:
-        base = urlsplit(base_url)
-        if base.scheme == "http" and base.hostname and base.port != 0 and base.path in ("", "/"):
-            return base
-    except ValueError:  # a port that is no number, a bracket too few
-        pass
-    raise ValueError(f'expected a base URL such as "http://127.0.0.1:8000", got {base_url!r}')

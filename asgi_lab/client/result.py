@@ -1,13 +1,15 @@
 """What became of a request, while it happens (`Progress`) and afterwards (`Result`, `Tally`)."""
 
+import json
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import perf_counter
+from typing import Any
 
-from asgi_lab.client.request import Request
+from asgi_lab.client.request import Headers, Request
 
-KEPT = 1 << 20  # bytes of WebSocket replies that one result keeps; what is beyond is only counted
+KEPT = 1 << 20  # bytes of body or WebSocket replies that one result keeps; the rest is only counted
 _OVERHEAD = 64  # charged for each kept message, lest empty ones be free
 
 
@@ -15,11 +17,12 @@ _OVERHEAD = 64  # charged for each kept message, lest empty ones be free
 class Result:
     """What became of one request. Nothing is raised for a failure: `error` says it in plain words.
 
-    `status` is None when no answer began, and 101 for an accepted WebSocket; `seconds` is the whole
-    time from before connecting, `first_byte` the time until the answer's head had come (None: never
-    came); `received` counts bytes of body, or of WebSocket payload; `messages` are the WebSocket
-    replies, the first mebibyte of them; `close_code` ended the WebSocket (RFC 6455, section 7.4;
-    1006: lost without a close frame).
+    `status` is None when no answer began, and 101 for an accepted WebSocket; `started` is when the
+    request was due, in seconds since the run began; `seconds` is the whole time from then, and
+    `first_byte` the time until the answer's head had come (None: never came). `received` counts
+    bytes of body, or of WebSocket payload; `body` and `messages` are the first mebibyte of it.
+    `close_code` ended the WebSocket (RFC 6455, section 7.4; 1006: lost without a close frame).
+    `hung_up`: the client vanished, as its request says.
     """
 
     request: Request
@@ -30,6 +33,30 @@ class Result:
     messages: tuple[str | bytes, ...] = ()
     close_code: int | None = None
     error: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+    started: float = 0.0
+    hung_up: bool = False
+    subprotocol: str | None = None
+
+    @property
+    def ended(self) -> float:
+        """When it was over, in seconds since the run began."""
+        return self.started + self.seconds
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the charset that its content-type names, or UTF-8."""
+        kinds = [value for name, value in self.headers if name == "content-type"]
+        _, _, charset = kinds[0].partition("charset=") if kinds else ("", "", "")
+        try:
+            return self.body.decode(charset.strip(' "') or "utf-8", "replace")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return what the body says. Raises ValueError if it is not JSON."""
+        return json.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +74,16 @@ class Tally:
     seconds: float
 
 
+def now() -> float:
+    """Return the clock of all results, in seconds. It is looked up at each call: it may change."""
+    return time.perf_counter()
+
+
 @dataclass(slots=True)
 class Count:
     """A tally in the making."""
 
-    started: float = field(default_factory=perf_counter)
+    started: float = field(default_factory=now)
     statuses: Counter[int | None] = field(default_factory=Counter)
     failed: int = 0
     received: int = 0
@@ -69,56 +101,74 @@ class Count:
             failed=self.failed,
             statuses=dict(self.statuses),
             received=self.received,
-            seconds=perf_counter() - self.started,
+            seconds=time.perf_counter() - self.started,
         )
 
 
-@dataclass(slots=True)
 class Progress:
     """One request under way; `result` freezes it, wherever it got to."""
 
-    request: Request
-    started: float = field(default_factory=perf_counter)
-    status: int | None = None
-    first_byte: float | None = None
-    received: int = 0
-    messages: list[str | bytes] = field(default_factory=list)
-    close_code: int | None = None
-    _room: int = KEPT
-    _fragments: list[str | bytes] = field(default_factory=list)
+    __slots__ = (
+        "_body", "_messages", "_room", "close_code", "ended", "first_byte", "headers", "origin",
+        "received", "request", "started", "status", "subprotocol",
+    )  # fmt: skip
 
-    def head(self, status: int) -> None:
+    def __init__(self, request: Request, origin: float, started: float) -> None:
+        """Begin: the request was due at `started`, in a run that began at `origin` (of `now`)."""
+        self.request = request
+        self.origin = origin
+        self.started = started
+        self.status: int | None = None
+        self.first_byte: float | None = None
+        self.ended: float | None = None
+        self.headers: Headers = ()
+        self.received = 0
+        self.subprotocol: str | None = None
+        self.close_code: int | None = None
+        self._room = KEPT
+        self._body: list[bytes] = []
+        self._messages: list[str | bytes] = []
+
+    def head(self, status: int, headers: Headers = ()) -> None:
         """Note that the answer's head has come."""
         self.status = status
-        self.first_byte = perf_counter() - self.started
+        self.headers = headers
+        self.first_byte = time.perf_counter() - self.started
 
-    def fragment(self, data: str | bytes, *, last: bool) -> None:
-        """Note a piece of a WebSocket message, and the message once it is whole."""
-        size = len(data.encode()) if isinstance(data, str) else len(data)
+    def data(self, chunk: bytes) -> None:
+        """Note a piece of the answer's body."""
+        size = len(chunk)
         self.received += size
         if self._room > 0:
+            self._body.append(chunk if size <= self._room else chunk[: self._room])
             self._room -= size
-            self._fragments.append(data)
-        if last and self._fragments:
-            self._room -= _OVERHEAD
-            self.messages.append(_join(self._fragments))
-            self._fragments.clear()
 
-    def result(self, error: str = "") -> Result:
-        """Freeze what happened so far; the time ends now."""
+    def message(self, message: str | bytes) -> None:
+        """Note a message of a WebSocket."""
+        self.received += len(message.encode() if isinstance(message, str) else message)
+        if self._room > 0:
+            self._messages.append(message[: self._room])
+            self._room -= len(message) + _OVERHEAD
+
+    def end(self) -> None:
+        """Note that the last of the answer has come, though its client may see it later."""
+        self.ended = time.perf_counter()
+
+    def result(self, error: str = "", hung_up: bool = False) -> Result:
+        """Freeze what happened so far; the time ends now, unless it has ended."""
+        ended = self.ended if self.ended is not None else time.perf_counter()
         return Result(
-            request=self.request,
-            status=self.status,
-            seconds=perf_counter() - self.started,
-            first_byte=self.first_byte,
-            received=self.received,
-            messages=tuple(self.messages),
-            close_code=self.close_code,
-            error=error,
+            self.request,
+            self.status,
+            ended - self.started,
+            self.first_byte,
+            self.received,
+            tuple(self._messages),
+            self.close_code,
+            error,
+            self.headers,
+            b"".join(self._body),
+            self.started - self.origin,
+            hung_up,
+            self.subprotocol,
         )
-
-
-def _join(fragments: list[str | bytes]) -> str | bytes:
-    """All str or all bytes: RFC 6455 allows no message of both."""
-    texts = [f for f in fragments if isinstance(f, str)]
-    return "".join(texts) if texts else b"".join(f for f in fragments if isinstance(f, bytes))
