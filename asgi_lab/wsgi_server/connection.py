@@ -60,13 +60,18 @@ class Connection:
                 raise ClientError("the client left")
 
     def _parse(self) -> h11.Request | None:
-        event = self._next_event()
-        if isinstance(event, h11.ConnectionClosed):
-            raise ClientError("the client left")
-        if not isinstance(event, h11.Request):
-            return None
-        check_request(event, self.limits)
-        return event
+        """Return the next request, if it is here. What nobody read of the last one is skipped."""
+        while True:
+            if self.http.our_state is self.http.their_state is h11.DONE:
+                self.http.start_next_cycle()
+            event = self._next_event()
+            if isinstance(event, h11.Request):
+                check_request(event, self.limits)
+                return event
+            if isinstance(event, h11.ConnectionClosed):
+                raise ClientError("the client left")
+            if not isinstance(event, h11.Data | h11.EndOfMessage):
+                return None
 
     def read(self) -> bytes:
         """Return some of the request's body; b"" is its end. Blocks.
@@ -117,23 +122,15 @@ class Connection:
             pass  # it left meanwhile
         self.leave()
 
-    def owes_body(self) -> bool:
-        """Return whether some of the request's body is still to come, which nobody may read."""
-        nothing_here = self.http.their_state is h11.SEND_BODY and not self.http.trailing_data[0]
-        return nothing_here and self._next_event() is h11.NEED_DATA
+    @property
+    def holds_body_back(self) -> bool:
+        """Whether the client still waits to be asked for the body; now it may never send it."""
+        return self.http.they_are_waiting_for_100_continue
 
-    def next_request(self) -> bool:
-        """Make ready for the next request on this connection; return whether there can be one.
-
-        What is left of the body is skipped if it has come already; nobody waits for the rest.
-        """
-        try:
-            while isinstance(self.http.next_event(), h11.Data | h11.EndOfMessage):
-                pass
-            self.http.start_next_cycle()
-        except h11.ProtocolError:
-            return False
-        return True
+    def finish(self) -> None:
+        """All is answered: leave, unless both sides want to go on."""
+        if self.http.our_state is not h11.DONE:
+            self.leave()
 
     def leave(self) -> None:
         """Say goodbye and wait for the client's: closing on what it still sends would be a reset.

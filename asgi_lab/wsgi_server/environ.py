@@ -62,11 +62,12 @@ def split_target(target: str) -> tuple[str, str]:
 def add_headers(environ: Environ, request: h11.Request) -> None:
     """Add each header as `HTTP_NAME`; those that came twice are joined (RFC 9110 5.3).
 
-    A name with an underscore is left out: it would pass for another, with a hyphen.
+    Left out are names with an underscore, which would pass for others, with a hyphen; and
+    Transfer-Encoding, because `wsgi.input` gives the body without its chunks.
     """
     for raw_name, raw_value in request.headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if "_" in name:
+        if "_" in name or name == "transfer-encoding":
             continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):

@@ -46,7 +46,7 @@ class HTTPExchange:
             lines = [line for line in lines if line[0].lower() != "content-length"]
         if "date" not in names:
             lines.append(("Date", formatdate(time.time(), usegmt=True)))
-        if self._is_last() or self.connection.owes_body():
+        if self._is_last() or self.connection.holds_body_back:
             lines.append(("Connection", "close"))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
         reason = status[4:].strip().encode("latin-1")
@@ -62,8 +62,7 @@ class HTTPExchange:
         """Finish, and give the connection back; or cut it."""
         if error is None:
             self._flush(self.connection.http.send(h11.EndOfMessage()))
-            if not self.connection.next_request():
-                self.connection.leave()
+            self.connection.finish()
         elif isinstance(error, BadRequest) and not self._begun:
             self.connection.refuse(error)
         else:

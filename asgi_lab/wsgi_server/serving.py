@@ -59,7 +59,7 @@ def serve_loaded(
         address = listener.getsockname()
 
         def announce() -> None:
-            log.info("serving on http://%s:%d", f"[{host}]" if ":" in host else host, address[1])
+            log.info("serving at http://%s:%d", f"[{host}]" if ":" in host else host, address[1])
             if ready is not None:
                 ready(address[1])
 
