@@ -1,0 +1,300 @@
+"""What is replaced while a run lasts, and put back however it ends.
+
+Each replacement looks at the calling thread: an actor gets the virtual thing, any other thread
+(a notebook kernel has several) the real one. Names are replaced wherever a module holds them, so
+that `from time import sleep` counts too; at the end all modules are looked through again, those
+imported meanwhile among them.
+"""
+
+import asyncio
+import functools
+import logging
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from asgi_lab.clock import genuine as real
+from asgi_lab.clock import refuse, threads
+from asgi_lab.clock.errors import Stopped
+from asgi_lab.clock.locks import VirtualLock
+from asgi_lab.clock.loop import VirtualLoop
+from asgi_lab.clock.world import EPOCH, NS, World, this_actor
+
+
+def by_thread(ours: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that is `virtual(world, ...)` in an actor's thread, else `ours(...)`."""
+
+    @functools.wraps(ours)
+    def function(*args: Any) -> Any:
+        actor = this_actor()
+        return ours(*args) if actor is None else virtual(actor.world, *args)
+
+    return function
+
+
+def class_by_thread(name: str, ours: Any, virtual: Callable[..., Any]) -> Any:
+    """Return what makes the virtual thing in an actor's thread; for `isinstance` it is both."""
+
+    class Maker(type):
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            return (ours if this_actor() is None else virtual)(*args, **kwargs)
+
+        def __instancecheck__(cls, thing: Any) -> bool:
+            kinds = (VirtualLock, ours) if isinstance(ours, type) else (VirtualLock, real.LockType)
+            return isinstance(thing, kinds)
+
+    return Maker(name, (), {})
+
+
+def new_event_loop() -> Any:
+    """`asyncio.new_event_loop`."""
+    actor = this_actor()
+    return real.new_event_loop() if actor is None else VirtualLoop(actor.world)
+
+
+async def wait_for(fut: Any, timeout: float | None) -> Any:
+    """`asyncio.wait_for` as from Python 3.12 on: 3.11 makes a task for it, and traces differ."""
+    if this_actor() is None:
+        return await _wait_for(fut, timeout)
+    if timeout is not None and timeout <= 0:
+        fut = asyncio.ensure_future(fut)
+        if fut.done():
+            return fut.result()
+        fut.cancel()
+        await asyncio.wait([fut])
+        try:
+            return fut.result()
+        except asyncio.CancelledError as error:
+            raise TimeoutError from error
+    async with asyncio.timeout(timeout):
+        return await fut
+
+
+_wait_for = asyncio.wait_for
+
+NAMES: dict[Any, Any] = {
+    time.sleep: by_thread(time.sleep, World.sleep),
+    time.monotonic: by_thread(time.monotonic, lambda world: world.now / NS),
+    time.monotonic_ns: by_thread(time.monotonic_ns, lambda world: world.now),
+    time.perf_counter: by_thread(time.perf_counter, lambda world: world.now / NS),
+    time.perf_counter_ns: by_thread(time.perf_counter_ns, lambda world: world.now),
+    time.time: by_thread(time.time, lambda world: (EPOCH + world.now) / NS),
+    time.time_ns: by_thread(time.time_ns, lambda world: EPOCH + world.now),
+    threading.Lock: class_by_thread("Lock", threading.Lock, VirtualLock),
+    threading.RLock: class_by_thread("RLock", threading.RLock, threading._PyRLock),  # type: ignore[attr-defined]
+    queue.SimpleQueue: class_by_thread("SimpleQueue", queue.SimpleQueue, queue._PySimpleQueue),  # type: ignore[attr-defined]
+    asyncio.events.new_event_loop: new_event_loop,
+}
+"""Each name that is replaced, and by what. Locks make the rest of `threading` virtual."""
+NAMES.setdefault(real.allocate_lock, class_by_thread("lock", real.allocate_lock, VirtualLock))
+if sys.version_info < (3, 12):
+    NAMES[asyncio.wait_for] = wait_for
+
+KEEP = {"_thread", real.__name__, __name__, "importlib._bootstrap", "_frozen_importlib"}
+"""Modules that keep the real things."""
+
+
+class Patches:
+    """What has been replaced, to be put back."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+
+    def names(self) -> None:
+        """Replace the names in every module."""
+        known = {id(ours): virtual for ours, virtual in NAMES.items()}
+        for space in spaces():
+            for name, value in list(space.items()):
+                virtual = known.get(id(value))
+                if virtual is not None:
+                    space[name] = virtual
+
+    def names_back(self) -> None:
+        """Put the real ones back in every module, also in those imported meanwhile."""
+        known = {id(virtual): ours for ours, virtual in NAMES.items()}
+        for space in spaces():
+            for name, value in list(space.items()):
+                if id(value) in known:
+                    space[name] = known[id(value)]
+
+    def attribute(self, owner: Any, name: str, value: Any) -> None:
+        """Replace an attribute of a class or object, one of its own or one that it inherits."""
+        if name in vars(owner):
+            self._undo.append((setattr, (owner, name, vars(owner)[name])))
+        else:
+            self._undo.append((delattr, (owner, name)))
+        setattr(owner, name, value)
+
+    def item(self, space: dict[str, Any], name: str, value: Any) -> None:
+        """Replace a module's name by a value of its own."""
+        self._undo.append((space.__setitem__, (name, space[name])))
+        space[name] = value
+
+    def then(self, function: Callable[..., Any], *args: Any) -> None:
+        """Call this at the end, too."""
+        self._undo.append((function, args))
+
+    def undo(self) -> None:
+        """Put everything back."""
+        self.names_back()
+        while self._undo:
+            function, args = self._undo.pop()
+            function(*args)
+
+
+def spaces() -> Iterator[dict[str, Any]]:
+    """Yield the names of every module."""
+    for name, module in list(sys.modules.items()):
+        space = getattr(module, "__dict__", None)
+        if type(space) is dict and name not in KEEP:
+            yield space
+
+
+_depth = 0
+_lock = real.allocate_lock()
+_patches = Patches()
+
+
+@contextmanager
+def patched() -> Iterator[None]:
+    """Replace everything while this lasts; worlds in several threads share it."""
+    global _depth
+    with _lock:
+        _depth += 1
+        if _depth == 1:
+            _apply(_patches)
+    try:
+        yield
+    finally:
+        with _lock:
+            _depth -= 1
+            if _depth == 0:
+                _patches.undo()
+
+
+def _apply(patches: Patches) -> None:
+    try:
+        patches.names()
+        patches.attribute(threading.Thread, "start", lambda thread: threads.start(thread))
+        patches.attribute(threading.Thread, "join", threads.join)
+        patches.attribute(threading.Thread, "is_alive", threads.is_alive)
+        patches.attribute(ThreadPoolExecutor, "submit", virtual_submit(ThreadPoolExecutor.submit))
+        init = threads.own_pool(ThreadPoolExecutor.__init__)
+        patches.attribute(ThreadPoolExecutor, "__init__", init)
+        _quiet(patches)
+        _ordered_scopes(patches)
+        _module_locks(patches)
+        _printing(patches)
+        refuse.apply(patches.attribute)
+    except BaseException:
+        patches.undo()
+        raise
+
+
+def virtual_submit(outer: Any) -> Any:
+    """Return `ThreadPoolExecutor.submit` in front of another: the tracer's, or Python's own."""
+
+    @functools.wraps(outer)
+    def submit(pool: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return outer(threads.pool_here(pool), function, *args, **kwargs)
+
+    return submit
+
+
+class _NoStops(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], Stopped))
+
+
+def _quiet(patches: Patches) -> None:
+    """Log nothing about threads of pools that end because the world does."""
+    logger, unlogged = logging.getLogger("concurrent.futures"), _NoStops()
+    logger.addFilter(unlogged)
+    patches.then(logger.removeFilter, unlogged)
+
+
+class OrderedSet(dict[Any, None]):
+    """A set that is walked in the order in which its members came, whatever their hashes."""
+
+    def add(self, member: Any) -> None:
+        """Add a member."""
+        self[member] = None
+
+    def discard(self, member: Any) -> None:
+        """Remove a member, if it is one."""
+        self.pop(member, None)
+
+    def remove(self, member: Any) -> None:
+        """Remove a member. Raises KeyError if it is none."""
+        del self[member]
+
+
+def _ordered_scopes(patches: Patches) -> None:
+    """Let anyio's cancel scopes, which hash by address, cancel in order."""
+    try:
+        from anyio._backends._asyncio import CancelScope
+    except ImportError:
+        return
+    init = CancelScope.__init__
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        if this_actor() is not None:
+            self._child_scopes, self._tasks = OrderedSet(), OrderedSet()
+
+    patches.attribute(CancelScope, "__init__", __init__)
+
+
+def _module_locks(patches: Patches) -> None:
+    """Replace the plain locks that the user's modules hold, made before the run."""
+    from asgi_lab.clock.where import is_library
+
+    for module in list(sys.modules.values()):
+        space = getattr(module, "__dict__", None)
+        if type(space) is not dict or not _is_users(module, is_library):
+            continue
+        for name, value in list(space.items()):
+            if type(value) is real.LockType and not value.locked():
+                patches.item(space, name, VirtualLock())
+            elif type(value) is real.RLockType:
+                lock = threading._PyRLock()  # type: ignore[attr-defined]
+                lock._block = VirtualLock()
+                patches.item(space, name, lock)
+
+
+def _is_users(module: Any, is_library: Callable[[str], bool]) -> bool:
+    name = getattr(module, "__name__", "")
+    if name == "__main__":
+        return True
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and not is_library(file)
+
+
+def _printing(patches: Patches) -> None:
+    """In a notebook, keep what actors print, and print it when the run ends, once and in order.
+
+    The kernel's streams flush by a thread and wait for it, which would be waiting in virtual time.
+    """
+    kernel = sys.modules.get("ipykernel.iostream")
+    if kernel is None:
+        return
+    for stream in {id(s): s for s in (sys.stdout, sys.stderr)}.values():
+        if isinstance(stream, kernel.OutStream):
+            patches.attribute(stream, "write", _kept(stream, stream.write))
+            patches.attribute(stream, "flush", by_thread(stream.flush, lambda world: None))
+
+
+def _kept(stream: Any, write: Callable[[str], Any]) -> Callable[[str], Any]:
+    def keep(text: str) -> Any:
+        actor = this_actor()
+        if actor is None:
+            return write(text)
+        actor.world.printed.append((write, text))
+        return len(text)
+
+    return keep

@@ -1,0 +1,166 @@
+"""`virtual()` and `real()`: the two worlds, with the same two ways to run something in them."""
+
+import asyncio
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from asgi_lab.clock.errors import Stopped
+from asgi_lab.clock.simulation import simulate, simulate_async
+from asgi_lab.clock.world import World
+
+T = TypeVar("T")
+Main = Callable[[], Coroutine[Any, Any, T]]
+
+PATIENCE = 0.4
+"""Seconds that an interrupted run has to end by itself."""
+
+
+@dataclass(frozen=True)
+class Virtual:
+    """Settings of virtual worlds; each run has a world of its own. See `virtual`."""
+
+    horizon: float = 86_400.0
+    stall_after: float = 5.0
+    threads: int = 8
+    latency: float = 0.0
+    event_cost: float = 0.0
+    exact = True
+
+    def world(self) -> World:
+        """Make a world."""
+        return World(
+            horizon=self.horizon,
+            stall_after=self.stall_after,
+            threads=self.threads,
+            latency=self.latency,
+            event_cost=self.event_cost,
+        )
+
+    def run(self, main: Main[T]) -> T:
+        """Run a coroutine function, and return its result."""
+        return simulate_async(self.world(), main)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function that may start threads or event loops, and return its result."""
+        return simulate(self.world(), function)
+
+    async def wait(self, main: Main[T]) -> T:
+        """The same as `run`, for `await`: the simulation runs at once, in this very thread."""
+        return self.run(main)
+
+
+@dataclass(frozen=True)
+class Real:
+    """The real clock."""
+
+    exact = False
+
+    def run(self, main: Main[T]) -> T:
+        """Run a coroutine function on an event loop of its own, and return its result."""
+        return asyncio.run(self.wait(main))
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function, and return its result."""
+        return function()
+
+    async def wait(self, main: Main[T]) -> T:
+        """Run it in a thread of its own, beside the event loop that awaits.
+
+        If that is interrupted or cancelled, so is this, within a second.
+        """
+        aside = _Aside(main)
+        try:
+            return await asyncio.wrap_future(aside.future)
+        finally:
+            await aside.end()
+
+
+def virtual(
+    *,
+    horizon: float = 86_400.0,
+    stall_after: float = 5.0,
+    threads: int = 8,
+    latency: float = 0.0,
+    event_cost: float = 0.0,
+) -> Virtual:
+    """Return virtual worlds.
+
+    - `horizon`: virtual seconds after which a run is taken to be endless.
+    - `stall_after`: real seconds without a move after which it is taken to wait for the outside.
+    - `threads`: size of asyncio's default pool (`asyncio.to_thread`); anyio's own is 40.
+    - `latency`: virtual seconds that bytes travel on connections in memory, each way.
+    - `event_cost`: virtual seconds that each recorded event takes, so that bars have a width.
+
+    Raises ValueError for a number that makes no sense.
+    """
+    given = {"horizon": horizon, "stall_after": stall_after, "threads": threads}
+    for name, value in given.items():
+        if value <= 0:
+            raise ValueError(f"{name} must be greater than 0, got {value}")
+    for name, value in {"latency": latency, "event_cost": event_cost}.items():
+        if value < 0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+    return Virtual(horizon, stall_after, threads, latency, event_cost)
+
+
+def real() -> Real:
+    """Return the real clock: real threads, real sockets, and times that differ each run."""
+    return Real()
+
+
+class _Aside:
+    """A coroutine function that runs in a thread of its own, on an event loop of its own."""
+
+    def __init__(self, main: Main[Any]) -> None:
+        self.future: Future[Any] = Future()
+        self._main = main
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._thread = threading.Thread(target=self._run, name="asgi-lab run", daemon=True)
+        self._thread.start()
+
+    async def end(self) -> None:
+        """Cancel what still runs; wait until the thread has ended."""
+        started = time.monotonic()
+        asked = False
+        while self._thread.is_alive():
+            if self.future.cancelled() or not self.future.done():
+                if not asked and self._loop is not None and self._task is not None:
+                    asked = True
+                    with suppress(RuntimeError):  # closed meanwhile
+                        self._loop.call_soon_threadsafe(self._task.cancel)
+                elif time.monotonic() - started > PATIENCE:
+                    self._unseat()
+                if time.monotonic() - started > 2 * PATIENCE:
+                    return  # in a blocking call: it cannot be ended; its thread is a daemon
+            await asyncio.sleep(0.01)
+        self._thread.join()
+
+    def _unseat(self) -> None:
+        ident = ctypes.c_ulong(self._thread.ident or 0)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stopped))
+
+    def _run(self) -> None:
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                value = runner.run(self._start())
+        except BaseException as raised:
+            error = raised
+        if self.future.set_running_or_notify_cancel():
+            if error is None:
+                self.future.set_result(value)
+            else:
+                self.future.set_exception(error)
+
+    async def _start(self) -> Any:
+        self._task = asyncio.current_task()
+        return await self._main()
