@@ -363,6 +363,22 @@ def test_no_more_is_sent_than_was_promised(caplog: Any) -> None:
     assert message in caplog.text
 
 
+def test_nothing_can_be_written_after_the_end(caplog: Any) -> None:
+    class Late(list[bytes]):
+        write: Any
+
+        def close(self) -> None:
+            self.write(b"late")
+
+    def app(environ: Any, start_response: Any) -> Late:
+        body = Late([b"a"])
+        body.write = start_response("200 OK", [])
+        return body
+
+    assert serve(app)[1:] == [("chunk", b"a"), ("end",)]
+    assert "BrokenApp: it called write after the end of the answer" in caplog.text
+
+
 # --- an independent judge ------------------------------------------------------------------------
 
 

@@ -261,6 +261,25 @@ def test_what_cannot_be_served_is_refused_politely(echoing: str, case: str, capl
     assert httpx.get(echoing).text == "GET / "
 
 
+def test_a_client_that_does_not_stop_when_refused_holds_nobody_up(echoing: str) -> None:
+    served = threading.Event()
+
+    def flood() -> None:
+        with Client(echoing) as client, contextlib.suppress(ConnectionError):
+            client.say(b"nonsense\r\n\r\n")
+            refused.set()
+            while not served.is_set():
+                client.say(bytes(100_000))
+
+    refused = threading.Event()
+    thread = threading.Thread(target=flood)
+    thread.start()
+    assert refused.wait(PATIENCE)
+    assert httpx.get(echoing, timeout=PATIENCE).text == "GET / "
+    served.set()
+    thread.join()
+
+
 # --- what goes out -------------------------------------------------------------------------------
 
 
@@ -348,6 +367,28 @@ def test_a_body_that_nobody_read_is_not_the_next_request() -> None:
         client.say(POST + b"Content-Length: 4\r\n\r\nbody" + GET)
         assert [client.answer(), client.answer()] == 2 * [(200, b"ok")]
     assert [environ["REQUEST_METHOD"] for environ in kept] == ["POST", "GET"]
+
+
+def test_a_body_is_not_read_beyond_its_request() -> None:
+    late: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    class Body(list[bytes]):
+        input: Any
+
+        def close(self) -> None:
+            late.put(self.input.read())
+
+    def app(environ: Any, start_response: Any) -> Body:
+        body = Body([b"ok"])
+        body.input = environ["wsgi.input"]
+        start_response("200 OK", PLAIN)
+        return body
+
+    post = POST + b"Content-Length: 4\r\n\r\nbody"
+    with running(app) as url, Client(url) as client:
+        client.say(2 * post)
+        assert [client.answer(), client.answer()] == 2 * [(200, b"ok")]
+        assert late.get(timeout=PATIENCE) == b""
 
 
 def test_a_client_that_still_uploads_can_read_the_answer() -> None:

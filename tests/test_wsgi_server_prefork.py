@@ -157,7 +157,7 @@ def test_an_app_that_does_not_end_is_interrupted(here: Path, model: str) -> None
         assert command.stderr.count("has not ended: it is killed") == 1
     else:
         assert code == 128 + signal.SIGTERM
-        assert "1 requests are not finished after 0.2 s: they are cut off" in command.stderr
+        assert "time is up after 0.2 s; requests cut off: 1" in command.stderr
 
 
 def test_what_the_app_plans_for_its_end_happens(here: Path) -> None:

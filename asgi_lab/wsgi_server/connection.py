@@ -7,6 +7,7 @@ the client to send, and sending waits for the client to read.
 import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from http import HTTPStatus
 
 import h11
@@ -40,24 +41,24 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def hear(self) -> h11.Request | None:
-        """Take what has come, without blocking. Return a request, once its head is complete.
+        """Take some of what has come, without blocking; return a request if its head is complete.
 
-        A request that cannot be served is answered here. Raises ConnectionError at the end.
+        One that cannot be served is answered here. Raises OSError when the client has left.
         """
-        while True:
-            try:
-                if not self.leaving and (request := self._parse()):
-                    return request
-                data = self.sock.recv(BUFFER)
-            except BlockingIOError:
-                return None
-            except BadRequest as error:
-                self.refuse(error)
-                continue
+        try:
+            if not self.leaving and (request := self._parse()):
+                return request  # it came together with the one before
+            data = self.sock.recv(BUFFER)
             if not self.leaving:
                 self.http.receive_data(data)
-            elif not data:
+                return self._parse()
+            if not data:
                 raise ClientError("the client left")
+        except BlockingIOError:
+            pass  # there is no more at present
+        except BadRequest as error:
+            self.refuse(error)
+        return None
 
     def _parse(self) -> h11.Request | None:
         """Return the next request, if it is here. What nobody read of the last one is skipped."""
@@ -116,10 +117,8 @@ class Connection:
         headers = [("Content-Length", str(len(text))), ("Connection", "close")]
         head = h11.Response(status_code=status, reason=status.phrase.encode(), headers=headers)
         events: Iterable[h11.Event] = (head, h11.Data(data=text), h11.EndOfMessage())
-        try:
+        with suppress(OSError, h11.LocalProtocolError):  # it left, or was answered before
             self.sock.send(b"".join(self.http.send(event) or b"" for event in events))
-        except (OSError, h11.LocalProtocolError):
-            pass  # it left meanwhile
         self.leave()
 
     @property
@@ -138,16 +137,15 @@ class Connection:
         A reset can destroy the answer before the client has read it (RFC 9112 9.6).
         """
         self.leaving = True
-        try:
+        with suppress(OSError):  # it left first
             self.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it left first
 
     def cut(self) -> None:
         """End at once, with a reset if an end would pass for the end of the answer."""
         if self.http.their_http_version == b"1.0":
             at_once = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            with suppress(OSError):  # it is broken already
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self.sock.close()
 
 

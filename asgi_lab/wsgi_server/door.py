@@ -64,13 +64,13 @@ class Door:
     def accept(self) -> HTTPExchange | None:
         """Wait for the next request. None: the door is closed."""
         while not self.closing:
+            self._send_away()
             first = next(iter(self._waiting.values()), None)
             patience = None if first is None else max(0.0, first - time.monotonic())
             for key, _ in self._selector.select(patience):
                 exchange: HTTPExchange | None = key.data()
                 if exchange is not None:
                     return exchange
-            self._send_away()
         return None
 
     def close(self) -> None:
@@ -158,7 +158,8 @@ class Door:
     def _send_away(self) -> None:
         """Close the connections of those who have waited too long; they are the first ones."""
         now = time.monotonic()
-        for connection, until in list(self._waiting.items()):
+        while self._waiting:
+            connection, until = next(iter(self._waiting.items()))
             if until > now:
                 return
             self._forget(connection).sock.close()

@@ -112,6 +112,8 @@ class Response:
     def write(self, data: bytes) -> None:
         """Send some of the body from inside the app, as old ones do (PEP 3333, "write")."""
         check_chunk(data)
+        if self.ended:
+            raise BrokenApp("it called write after the end of the answer")
         self._send_head(None)
         self._send_body(data)
 

@@ -33,15 +33,15 @@ class HTTPExchange:
         self._waiting = b""
         """A head, until there is something to send it with."""
         self._begun = False
-        body = Body(connection)
-        environ["wsgi.input"] = io.BufferedReader(body)
+        self._body = Body(connection)
+        environ["wsgi.input"] = io.BufferedReader(self._body)
         environ["wsgi.input_terminated"] = True  # it ends where the body ends: `read()` is safe
 
     def head(self, status: str, headers: Headers) -> None:
         """Frame the answer: by its Content-Length, in chunks, or by closing (RFC 9112 6.3)."""
         self._begun = True
         names = {name.lower() for name, _ in headers}
-        lines = [(name, value.strip()) for name, value in headers]
+        lines = [(name, value.strip(" ")) for name, value in headers]
         if status.startswith("204"):  # has no body, not one of 0 bytes (RFC 9110 8.6)
             lines = [line for line in lines if line[0].lower() != "content-length"]
         if "date" not in names:
@@ -49,7 +49,7 @@ class HTTPExchange:
         if self._is_last() or self.connection.holds_body_back:
             lines.append(("Connection", "close"))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
-        reason = status[4:].strip().encode("latin-1")
+        reason = status[4:].strip(" ").encode("latin-1")
         response = h11.Response(status_code=int(status[:3]), reason=reason, headers=raw)
         self._waiting = self.connection.http.send(response) or b""
 
@@ -60,6 +60,7 @@ class HTTPExchange:
 
     def end(self, error: BaseException | None = None) -> None:
         """Finish, and give the connection back; or cut it."""
+        self._body.ended = True  # what comes now belongs to the next request
         if error is None:
             self._flush(self.connection.http.send(h11.EndOfMessage()))
             self.connection.finish()
@@ -81,7 +82,8 @@ class Body(io.RawIOBase):
         self._connection = connection
         self._rest = b""
         self._came = 0
-        self._ended = False
+        self.ended = False
+        """Whether nothing more will be read."""
 
     def readable(self) -> bool:
         """Return that it can be read."""
@@ -92,12 +94,12 @@ class Body(io.RawIOBase):
 
         Raises `ClientError` if the client leaves before the end, or sends too much.
         """
-        if not self._rest and not self._ended:
+        if not self._rest and not self.ended:
             self._rest = self._connection.read()
-            self._ended = not self._rest
+            self.ended = not self._rest
             self._came += len(self._rest)
             if self._came > self._connection.limits.body:
-                self._ended, self._rest = True, b""
+                self.ended, self._rest = True, b""
                 raise BadRequest(413, f"the body may have {self._connection.limits.body} bytes")
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]

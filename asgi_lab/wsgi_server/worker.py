@@ -60,8 +60,7 @@ def work(
 def end_overtime(door: Door, server: threading.Thread) -> None:
     """Cut off the requests that are not finished, and interrupt the app if that is possible."""
     log.warning(
-        "%d requests are not finished after %g s: they are cut off",
-        len(door.inside), door.limits.grace,
+        "time is up after %g s; requests cut off: %d", door.limits.grace, len(door.inside)
     )  # fmt: skip
     door.cut_off()
     if server is threading.main_thread() and server.ident is not None:
