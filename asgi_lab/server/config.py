@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
-from asgi_lab.server.http11 import Headers
 from asgi_lab.server.limits import Limits
 from asgi_lab.server.proxies import Proxies
+from asgi_lab.server.request import Headers
 from asgi_lab.types import ASGIApp
 
 Observe = Callable[[int, str, Any], object]

@@ -14,8 +14,8 @@ from typing import Any, Protocol, cast
 from asgi_lab.server.alive import Alive
 from asgi_lab.server.config import Config
 from asgi_lab.server.flow import Inflow, Outflow, Timer
-from asgi_lab.server.http11 import Request
 from asgi_lab.server.http_session import HttpSession
+from asgi_lab.server.request import Request
 from asgi_lab.types import ASGIApp
 
 logger = logging.getLogger("asgi_lab.server")

@@ -9,17 +9,15 @@ connecting ── accept ──▶ open ── close, by either side ──▶ c
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from asgi_lab.server.failures import InvalidMessage, because_of, short_traceback
+from asgi_lab.server.calling import call_app
+from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.flow import ClientDisconnected
 from asgi_lab.server.heads import checked_body, checked_headers
-from asgi_lab.server.http11 import InvalidResponse
-from asgi_lab.types import Message, Scope
+from asgi_lab.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
-    import h11
-
     from asgi_lab.server.websocket_session import WebSocketSession
 
 logger = logging.getLogger("asgi_lab.server")
@@ -45,7 +43,6 @@ class Conversation:
         self._news = asyncio.Event()
         self._end: Message | None = None  # the disconnect: from then on, there is nothing else
         self._ended_by_app = False
-        self._head: h11.Response | None = None
 
     # What the session tells.
 
@@ -102,10 +99,10 @@ class Conversation:
             case "websocket.send":
                 self._session.message(checked_data(message))
             case "websocket.http.response.start":
-                self._head = self._session.check_head(message)
+                self._session.deny(message)
                 self.state = "denying"
             case "websocket.http.response.body":
-                self._deny(message)
+                self._deny_body(message)
         if not self._ended_by_app:
             await self._session.writable()
 
@@ -129,13 +126,9 @@ class Conversation:
         self._session.close(code, reason)
         self._end_by_app(code, reason)
 
-    def _deny(self, message: Message) -> None:
+    def _deny_body(self, message: Message) -> None:
         more = bool(message.get("more_body", False))
-        head, self._head = self._head, None
-        try:
-            self._session.deny(head, checked_body(message), more)
-        except InvalidResponse as error:
-            raise InvalidMessage(str(error)) from None
+        self._session.deny_body(checked_body(message), more)
         if not more:
             self._end_by_app(1006)
 
@@ -145,23 +138,16 @@ class Conversation:
         self.held = 0
         self.end(code, reason)
 
-    async def run(self, app: Any) -> None:
+    async def run(self, app: ASGIApp) -> None:
         """Call the app, and see to it that the WebSocket ends with it."""
+        code = INTERNAL_ERROR
         try:
-            await app(self.scope, self.receive, self.send)
-        except asyncio.CancelledError:
-            self._session.app_failed(INTERNAL_ERROR)
-            raise
-        except BaseException as error:
-            if not because_of(error, ClientDisconnected):
-                logger.error("%s raised\n%s", self, short_traceback(error))
-            self._session.app_failed(INTERNAL_ERROR)
-            if isinstance(error, KeyboardInterrupt):
-                raise
-        else:
-            if self.state in ("connecting", "denying"):
-                logger.error("%s returned without answering the handshake", self)
-            self._session.app_failed(NORMAL)
+            if await call_app(app, self.scope, self.receive, self.send, str(self)):
+                code = NORMAL
+                if self.state in ("connecting", "denying"):
+                    logger.error("%s returned without answering the handshake", self)
+        finally:
+            self._session.app_failed(code)
 
     def __str__(self) -> str:
         return f"WebSocket {self.scope['path']}"

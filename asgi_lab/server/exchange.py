@@ -8,17 +8,16 @@ app may still fail, and the client gets an honest 500.
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from asgi_lab.server.failures import InvalidMessage, because_of, short_traceback
+from asgi_lab.server.calling import call_app
+from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.flow import ClientDisconnected
 from asgi_lab.server.heads import checked_body
-from asgi_lab.server.http11 import InvalidResponse, Request
-from asgi_lab.types import Message, Scope
+from asgi_lab.server.request import Request
+from asgi_lab.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
-    import h11
-
     from asgi_lab.server.http_session import HttpSession
 
 logger = logging.getLogger("asgi_lab.server")
@@ -44,7 +43,6 @@ class Exchange:
         self._told_whole = False  # and the app knows
         self._gone = False
         self._lost = False
-        self._head: h11.Response | None = None
 
     # What the session tells.
 
@@ -103,14 +101,11 @@ class Exchange:
             raise InvalidMessage(f"expected {EXPECTED[self.state]}, got {kind!r}")
         if self._lost:
             raise ClientDisconnected
-        try:
-            if kind == START:
-                self._head = self._session.check_head(message)
-                self.state = "started"
-            else:
-                self._send_body(message)
-        except InvalidResponse as error:
-            raise InvalidMessage(str(error)) from None
+        if kind == START:
+            self._session.start(message)
+            self.state = "started"
+        else:
+            self._send_body(message)
         try:
             await self._session.writable()
         except ClientDisconnected:
@@ -118,45 +113,23 @@ class Exchange:
                 raise
 
     def _send_body(self, message: Message) -> None:
-        body, more = checked_body(message), message.get("more_body", False)
-        http = self._session.http
-        # Framed before anything is written: what is invalid sends nothing.
-        data = b""
-        if self.state == "started" and self._head is not None:
-            data = http.start(self._head)
-        self.state = "sending"
-        data += http.body(body)
-        if not more:
-            data += http.end()
-            self.state = "complete"
-        self._session.write(data)
+        body, more = checked_body(message), bool(message.get("more_body", False))
+        self._session.write(self._session.http.body(body, more))
+        self.state = "sending" if more else "complete"
         if not more:
             self._news.set()  # whoever waits for more body learns that it is over
             self._session.response_complete()
 
-    async def run(self, app: Any) -> None:
+    async def run(self, app: ASGIApp) -> None:
         """Call the app, and see to it that the client gets an answer."""
         try:
-            await app(self.scope, self.receive, self.send)
-        except asyncio.CancelledError:
-            self._session.app_failed(self)
-            raise
-        except BaseException as error:
-            if not because_of(error, ClientDisconnected):  # nobody is left to be served
-                logger.error("%s raised\n%s", self, short_traceback(error))
-            self._session.app_failed(self)
-            if isinstance(error, KeyboardInterrupt):
-                raise
-        else:
-            self._check_answered()
-
-    def _check_answered(self) -> None:
-        if self.state == "complete":
-            return
-        if not self._gone:
-            what = "a response" if self.state == "idle" else "completing its response"
-            logger.error("%s returned without %s", self, what)
-        self._session.app_failed(self)
+            returned = await call_app(app, self.scope, self.receive, self.send, str(self))
+            if returned and self.state != "complete" and not self._gone:
+                what = "a response" if self.state == "idle" else "completing its response"
+                logger.error("%s returned without %s", self, what)
+        finally:
+            if self.state != "complete":
+                self._session.app_failed(self)
 
     def __str__(self) -> str:
         return f"{self.scope['method']} {self.scope['path']}"

@@ -1,17 +1,15 @@
 """The head of a response, from what the app says of it (ASGI "Response Start")."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asgi_lab.server.failures import InvalidMessage
-from asgi_lab.server.http11 import Headers, Http11, InvalidResponse
+from asgi_lab.server.http11 import Http11
+from asgi_lab.server.request import Headers
 from asgi_lab.types import Message
 
-if TYPE_CHECKING:
-    import h11
 
-
-def response_head(http: Http11, message: Message, defaults: Headers, close: bool) -> "h11.Response":
-    """Return the head of a response; `defaults` count where the app gives no such header.
+def start_response(http: Http11, message: Message, defaults: Headers, close: bool) -> None:
+    """Begin a response; `defaults` count where the app gives no such header.
 
     Raises `InvalidMessage`.
     """
@@ -20,10 +18,7 @@ def response_head(http: Http11, message: Message, defaults: Headers, close: bool
     headers = with_defaults(checked_headers(message.get("headers", ())), defaults)
     if close:
         headers.append((b"connection", b"close"))
-    try:
-        return http.response(message["status"], headers)
-    except InvalidResponse as error:
-        raise InvalidMessage(str(error)) from None
+    http.start(message["status"], headers)
 
 
 def with_defaults(headers: Headers, defaults: Headers) -> Headers:

@@ -2,12 +2,12 @@ r"""HTTP/1.1, bytes in and events out: no socket, no loop, no clock (RFC 9112).
 
     http = Http11()
     http.receive(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")      # [Request(...), EndOfBody()]
-    http.start(http.response(200, [(b"content-length", b"2")])) + http.body(b"hi") + http.end()
+    http.start(200, [(b"content-length", b"2")])
+    http.body(b"hi")                                        # the whole response, as bytes
     http.next_request()                                     # the same connection, once more
 
-h11 knows the grammar and which message may follow which. This module adds what a server owes beside
-it: limits, and refusing whatever two programs could read differently, because that is how one
-request is smuggled inside another (RFC 9112, section 11.2).
+h11 knows the grammar, and which message may follow which. This module adds what a server owes
+beside it: limits, and the rules of `request`, which refuse what could be understood in two ways.
 
 Laws:
 1. The same bytes give the same events however they are cut, but for where a body is cut.
@@ -22,33 +22,17 @@ from http import HTTPStatus
 
 import h11
 
-Headers = list[tuple[bytes, bytes]]
+from asgi_lab.server.failures import InvalidMessage
+from asgi_lab.server.request import (
+    Headers,
+    Refusal,
+    Refused,
+    Request,
+    check_request,
+    check_request_line,
+)
 
-REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP/(\d)\.\d\r\n")
 BLANK_LINE = re.compile(rb"\n\r?\n")
-HOST = re.compile(rb"([\w.!$&'()*+,;=~%-]*|\[[0-9A-Fa-f:.]+\])(:\d*)?", re.ASCII)
-"""RFC 3986, section 3.2.2; an empty one is allowed: RFC 9112, section 3.2."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request's first line and headers; names are lowercase."""
-
-    method: bytes
-    target: bytes
-    headers: Headers
-    http_version: bytes
-
-    def values(self, name: bytes) -> list[bytes]:
-        """Return the values of a header whose value is a list, lowercase, in order."""
-        lines = b",".join(value for key, value in self.headers if key == name)
-        return [word for part in lines.split(b",") if (word := part.strip(b" \t").lower())]
-
-    @property
-    def upgrades(self) -> bool:
-        """Whether it asks for a WebSocket: RFC 6455, section 4.1."""
-        asked = b"websocket" in self.values(b"upgrade") and b"upgrade" in self.values(b"connection")
-        return asked and self.method == b"GET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +47,7 @@ class EndOfBody:
     """The request is complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The client sent what must not be served: answer with this status, and close."""
-
-    status: int
-    reason: str
-
-
 Event = Request | Body | EndOfBody | Refused
-
-
-class InvalidResponse(ValueError):
-    """The app's response cannot be said in HTTP; the message is for its author."""
-
-
-class _Refusal(Exception):
-    def __init__(self, status: int, reason: str) -> None:
-        self.event = Refused(status, reason)
 
 
 class Http11:
@@ -103,6 +70,7 @@ class Http11:
         self._received = 0  # bytes of body
         self._left: int | None = None  # bytes that our Content-Length still promises
         self._method = b""
+        self._head: h11.Response | None = None  # not sent yet
         self._bodiless = False
         self._framed = True
 
@@ -114,7 +82,7 @@ class Http11:
         events: list[Event] = []
         try:
             self._read_next(events)
-        except _Refusal as refusal:
+        except Refusal as refusal:
             events.append(refusal.event)
         except h11.RemoteProtocolError as error:
             events.append(Refused(error.error_status_hint, str(error)))
@@ -169,22 +137,22 @@ class Http11:
         if not unread or unread == b"\r":
             return None
         if unread[0] <= 0x20:
-            raise _Refusal(400, "no HTTP: a request begins with a letter")
+            raise Refusal(400, "no HTTP: a request begins with a letter")
         line = unread.find(b"\n", 0, limit) + 1
         if line:
             check_request_line(bytes(unread[:line]))
         elif len(unread) > limit:
-            raise _Refusal(414, f"the request line is longer than {limit} bytes")
+            raise Refusal(414, f"the request line is longer than {limit} bytes")
         blank = BLANK_LINE.search(unread, self._searched, limit) if line else None
         if blank is None:
             if len(unread) > limit:
-                raise _Refusal(431, f"the headers are longer than {limit} bytes")
+                raise Refusal(431, f"the headers are longer than {limit} bytes")
             self._searched = max(0, len(unread) - 2)
             return None
         head = bytes(unread[: blank.end()])
         del unread[: blank.end()]
         if head.count(b"\n") != head.count(b"\r\n"):
-            raise _Refusal(400, "a line ends with LF alone")
+            raise Refusal(400, "a line ends with LF alone")
         return head
 
     def _read_body(self, events: list[Event]) -> None:
@@ -196,7 +164,7 @@ class Http11:
             elif isinstance(event, h11.Data):
                 self._received += len(event.data)
                 if self._max_body is not None and self._received > self._max_body:
-                    raise _Refusal(413, f"the body is longer than {self._max_body} bytes")
+                    raise Refusal(413, f"the body is longer than {self._max_body} bytes")
                 events.append(Body(bytes(event.data)))
             else:
                 self._unread = bytearray(self._h11.trailing_data[0]) + self._unread
@@ -208,54 +176,58 @@ class Http11:
 
     # What the server sends.
 
-    def response(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> h11.Response:
-        """Check a response's head. Raises `InvalidResponse`."""
+    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Begin a response; its head goes out with the first part of its body.
+
+        Without a Content-Length the body is chunked, and the app's Transfer-Encoding is ignored
+        (ASGI "Response Start"). Raises `InvalidMessage`.
+        """
         if type(status) is bool or not isinstance(status, int) or not 200 <= status <= 999:
-            raise InvalidResponse(f"expected a final status, 200 to 999, got {status!r}")
-        kept = [(name, value) for name, value in headers if name.lower() != b"transfer-encoding"]
-        if status == 204:
-            kept = [(name, value) for name, value in kept if name.lower() != b"content-length"]
+            raise InvalidMessage(f"expected a final status, 200 to 999, got {status!r}")
+        ignored = {b"transfer-encoding", b"content-length" if status == 204 else b""}
+        kept = [(name, value) for name, value in headers if name.lower() not in ignored]
         try:
-            phrase = HTTPStatus(status).phrase
-        except ValueError:
-            phrase = ""
-        try:
-            return h11.Response(status_code=status, headers=kept, reason=phrase)
+            head = h11.Response(status_code=status, headers=kept, reason=_phrase(status))
         except h11.LocalProtocolError as error:
-            raise InvalidResponse(str(error)) from None
+            raise InvalidMessage(str(error)) from None
+        without = status in (204, 304)
+        lengths = [int(value) for name, value in head.headers if name == b"content-length"]
+        self._left = 0 if without else lengths[0] if lengths else None
+        self._bodiless = without or self._method == b"HEAD"
+        self._framed = bool(lengths) or without or self._h11.their_http_version == b"1.1"
+        self._head = head
 
-    def start(self, response: h11.Response) -> bytes:
-        """Return the head of a response; without a Content-Length the body is chunked."""
-        bodiless = response.status_code in (204, 304)
-        self._bodiless = bodiless or self._method == b"HEAD"
-        lengths = [int(value) for name, value in response.headers if name == b"content-length"]
-        self._left = 0 if bodiless else lengths[0] if lengths else None
-        self._framed = self._left is not None or self._h11.their_http_version == b"1.1"
-        return self._h11.send(response)
+    def body(self, data: bytes, more: bool = False) -> bytes:
+        """Return the next bytes of the response. Raises `InvalidMessage` before it changes."""
+        self._check_length(len(data), more)
+        sent = []
+        if self._head is not None:
+            sent.append(self._h11.send(self._head))
+            self._head = None
+        if data and not self._bodiless:
+            sent.append(self._h11.send(h11.Data(data=data)))
+        if not more:
+            sent.append(self._h11.send(h11.EndOfMessage()))
+        return b"".join(sent)
 
-    def body(self, data: bytes) -> bytes:
-        """Frame the next bytes of the body. Raises `InvalidResponse` beyond Content-Length."""
-        if self._left is not None:
-            if len(data) > self._left:
-                over = len(data) - self._left
-                raise InvalidResponse(f"the body is {over} bytes longer than Content-Length says")
-            self._left -= len(data)
-        return b"" if self._bodiless or not data else self._h11.send(h11.Data(data=data))
-
-    def end(self) -> bytes:
-        """Frame the end of the body. Raises `InvalidResponse` if Content-Length promised more."""
-        if self._left and not self._bodiless:
-            raise InvalidResponse(f"the body is {self._left} bytes shorter than Content-Length")
-        return self._h11.send(h11.EndOfMessage())
+    def _check_length(self, size: int, more: bool) -> None:
+        if self._left is None:
+            return
+        left = self._left - size
+        if left < 0:
+            raise InvalidMessage(f"the body is {-left} bytes longer than Content-Length says")
+        if left and not more and not self._bodiless:
+            raise InvalidMessage(f"the body is {left} bytes shorter than Content-Length says")
+        self._left = left
 
     def continue_(self) -> bytes:
         """Ask for a body that is held back: `100 Continue`."""
-        return self._h11.send(h11.InformationalResponse(status_code=100, headers=[]))
+        response = h11.InformationalResponse(status_code=100, headers=[], reason=_phrase(100))
+        return self._h11.send(response)
 
     def switch(self, headers: Headers) -> tuple[bytes, bytes]:
         """Leave HTTP: return `101 Switching Protocols`, and the bytes that are not HTTP."""
-        phrase = HTTPStatus.SWITCHING_PROTOCOLS.phrase
-        switching = h11.InformationalResponse(status_code=101, headers=headers, reason=phrase)
+        switching = h11.InformationalResponse(status_code=101, headers=headers, reason=_phrase(101))
         return self._h11.send(switching), bytes(self._unread)
 
     def refuse(self, status: int, reason: str, headers: Headers) -> bytes:
@@ -263,12 +235,12 @@ class Http11:
         text = reason.encode("utf-8", "replace") + b"\n"
         length = str(len(text)).encode()
         more = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)]
-        head = self.response(status, [*more, (b"connection", b"close"), *headers])
-        return self.start(head) + self.body(text) + self.end()
+        self.start(status, [*more, (b"connection", b"close"), *headers])
+        return self.body(text)
 
     @property
     def can_respond(self) -> bool:
-        """Whether no response has begun."""
+        """Whether no part of a response has been sent."""
         return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
     @property
@@ -282,39 +254,8 @@ class Http11:
         return self._framed
 
 
-def check_request_line(line: bytes) -> None:
-    """Raise if this is no request line of HTTP/1. Told at once: HTTP/0.9 has no blank line."""
-    match = REQUEST_LINE.fullmatch(line)
-    if match is None:
-        raise _Refusal(400, f"expected a request line such as GET / HTTP/1.1, got {line[:80]!r}")
-    if match[1] != b"1":
-        raise _Refusal(505, "HTTP/1.1 is spoken here")
-
-
-def check_request(request: Request, max_body: int | None) -> None:
-    """Raise for a request that h11 takes, and a server that is not alone must not."""
-    names = {name for name, _ in request.headers}
-    if b"transfer-encoding" in names:
-        if b"content-length" in names:  # RFC 9112, section 6.1
-            raise _Refusal(400, "Content-Length and Transfer-Encoding contradict each other")
-        if request.http_version < b"1.1":
-            raise _Refusal(400, "HTTP/1.0 knows no Transfer-Encoding")
-    for name, value in request.headers:
-        if name == b"host" and not HOST.fullmatch(value):
-            raise _Refusal(400, f"the Host header is no host: {value[:80]!r}")
-        if name == b"content-length" and max_body is not None and int(value) > max_body:
-            raise _Refusal(413, f"the body is longer than {max_body} bytes")
-    if set(request.values(b"expect")) - {b"100-continue"}:
-        raise _Refusal(417, "the only expectation known is 100-continue")
-    check_target(request)
-
-
-def check_target(request: Request) -> None:
-    """Raise if the target has none of the forms that suit the method: RFC 9112, section 3.2."""
-    target = request.target
-    if request.method == b"CONNECT":
-        raise _Refusal(501, "this is no proxy")
-    absolute = target.lower().startswith((b"http://", b"https://"))
-    asterisk = target == b"*" and request.method == b"OPTIONS"
-    if not (target.startswith(b"/") or absolute or asterisk) or b"#" in target:
-        raise _Refusal(400, f"the target is no path: {target[:80]!r}")
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""  # optional: RFC 9112, section 4

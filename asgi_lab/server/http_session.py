@@ -10,16 +10,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from asgi_lab.server.exchange import Exchange
-from asgi_lab.server.heads import response_head
-from asgi_lab.server.http11 import Body, EndOfBody, Event, Http11, Refused, Request
+from asgi_lab.server.heads import start_response
+from asgi_lab.server.http11 import Body, EndOfBody, Event, Http11
+from asgi_lab.server.request import Refused, Request
 from asgi_lab.server.scope import http_scope
 from asgi_lab.server.websocket import check_handshake
 from asgi_lab.server.websocket_session import WebSocketSession
 from asgi_lab.types import Message
 
 if TYPE_CHECKING:
-    import h11
-
     from asgi_lab.server.connection import Connection
 
 logger = logging.getLogger("asgi_lab.server")
@@ -175,11 +174,11 @@ class HttpSession:
         """Note that the app has taken what there was of the body."""
         self._count()
 
-    def check_head(self, message: Message) -> "h11.Response":
-        """Return the head of a response. Raises `InvalidMessage`."""
+    def start(self, message: Message) -> None:
+        """Begin the response. Raises `InvalidMessage`."""
         # A body that is still held back may come or not: nothing can be read behind it.
         close = self._ending or self.http.awaits_continue
-        return response_head(self.http, message, self._connection.config.default_headers(), close)
+        start_response(self.http, message, self._connection.config.default_headers(), close)
 
     def response_complete(self) -> None:
         """Go on to the next request, or close."""

@@ -7,7 +7,7 @@ they count only if they come from an address that is trusted to tell the truth.
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
-from asgi_lab.server.http11 import Request
+from asgi_lab.server.request import Request
 
 
 class Proxies:

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from asgi_lab.server.http11 import Request
+from asgi_lab.server.request import Request
 from asgi_lab.types import Scope
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}

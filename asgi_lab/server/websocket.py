@@ -21,7 +21,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import generate_accept_token
 
-from asgi_lab.server.http11 import Headers, Refused, Request
+from asgi_lab.server.request import Headers, Refused, Request
 
 PIECE = 4096
 """Compressed bytes that are unpacked at once: at most 4 MiB come of them."""

@@ -10,15 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from asgi_lab.server.conversation import Conversation
-from asgi_lab.server.heads import response_head, with_defaults
-from asgi_lab.server.http11 import Headers, Http11, Request
+from asgi_lab.server.heads import start_response, with_defaults
+from asgi_lab.server.http11 import Http11
+from asgi_lab.server.request import Headers, Request
 from asgi_lab.server.scope import websocket_scope
 from asgi_lab.server.websocket import Broken, Closed, Event, Message, Ping, WebSocket, agree
 from asgi_lab.types import Message as AsgiMessage
 
 if TYPE_CHECKING:
-    import h11
-
     from asgi_lab.server.connection import Connection
 
 logger = logging.getLogger("asgi_lab.server")
@@ -135,15 +134,13 @@ class WebSocketSession:
         self._connection.write(self._http.refuse(status, reason, defaults))
         self._connection.linger()
 
-    def check_head(self, message: AsgiMessage) -> "h11.Response":
-        """Return the head of a response that denies. Raises `InvalidMessage`."""
-        return response_head(self._http, message, self._connection.config.default_headers(), True)
+    def deny(self, message: AsgiMessage) -> None:
+        """Begin a response that denies the handshake. Raises `InvalidMessage`."""
+        start_response(self._http, message, self._connection.config.default_headers(), True)
 
-    def deny(self, head: "h11.Response | None", body: bytes, more: bool) -> None:
-        """Send a part of the response that denies. Raises `InvalidResponse`."""
-        data = self._http.start(head) if head is not None else b""
-        data += self._http.body(body) + (b"" if more else self._http.end())
-        self._connection.write(data)
+    def deny_body(self, body: bytes, more: bool) -> None:
+        """Send a part of it. Raises `InvalidMessage`."""
+        self._connection.write(self._http.body(body, more))
         if not more:
             self._connection.linger()
 
