@@ -47,11 +47,9 @@ def _head(method: str, asked_to_close: bool, status: Any, fields: Fields) -> Hea
         found.append((b"transfer-encoding", b"chunked"))
     elif length is None:
         length = next(int(value) for name, value in found if name == b"content-length")
-    closes = asked_to_close or any(
-        name == b"connection" and b"close" in value.lower() for name, value in found
-    )
-    if closes:
+    if asked_to_close:
         found = [f for f in found if f[0] != b"connection"] + [(b"connection", b"close")]
+    closes = any(name == b"connection" and b"close" in value.lower() for name, value in found)
     return Head(
         tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in found),
         length,

@@ -175,8 +175,8 @@ def _pieces(body: bytes | Chunks) -> list[tuple[float, bytes, bool]]:
     found: list[tuple[float, bytes, bool]] = []
     for before, parts in bursts(body):
         data = b"".join(parts)
-        found.append((before, data[:HIGH], True))
+        if data or before:
+            found.append((before, data[:HIGH], True))
         found.extend((0.0, data[at : at + HIGH], True) for at in range(HIGH, len(data), HIGH))
-    before, data, _ = found[-1]
-    found[-1] = (before, data, False)
-    return found
+    before, data, _ = found.pop() if found else (0.0, b"", True)
+    return [*found, (before, data, False)]

@@ -6,7 +6,7 @@ arrives together; while the app has a message to take, the server reads no more 
 
 import asyncio
 import logging
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from asgi_lab.client.request import Headers
 from asgi_lab.client.result import Progress
@@ -211,7 +211,7 @@ class WebSocket:
         if not self._shaken and not self._refusing:
             kind = ("content-type", "text/plain; charset=utf-8")
             length = ("content-length", str(len(APOLOGY)))
-            self._say(500, (kind, length, ("connection", "close")))
+            self._say(500, (kind, ("connection", "close"), length))
             self.refused = True
             self.channel.write(APOLOGY)
 
