@@ -9,18 +9,17 @@ from typing import Any
 
 from asgi_lab.client.door import CUT, QUIET, UNANSWERED, UNDECIDED, Connection, Lost, read_body
 from asgi_lab.client.result import Progress
-from asgi_lab.client.steps import Chunks, bursts
 from asgi_lab.client.talk import talk
 from asgi_lab.memory.channel import HIGH
-from asgi_lab.memory.http import Address, Cycle, Upload, http_scope
+from asgi_lab.memory.http import Cycle, http_scope
 from asgi_lab.memory.lifespan import lifespan
 from asgi_lab.memory.line import MemoryLine, websocket_scope
+from asgi_lab.memory.upload import Address, Upload, client_address, pieces
 from asgi_lab.memory.websocket import WebSocket
 from asgi_lab.types import ASGIApp
 
 KEEP_ALIVE = 5.0  # seconds for which the server keeps an idle connection, as Uvicorn does
 GRACE = 10.0  # seconds
-FIRST_PORT, PORTS = 50_000, 15_000
 
 
 class MemoryDoor:
@@ -45,7 +44,7 @@ class MemoryDoor:
         self.quiet = quiet
         self.sockets: set[WebSocket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ports = count()
+        self._numbers = count()
 
     def open(self) -> AbstractAsyncContextManager[Connection]:
         """Come in as one client."""
@@ -67,7 +66,7 @@ class MemoryDoor:
 
     def next_client(self) -> Address:
         """Return the address of another client."""
-        return (self.address[0], FIRST_PORT + next(self._ports) % PORTS)
+        return client_address(self.address[0], next(self._numbers))
 
     def start(self, serving: Coroutine[None, None, None]) -> None:
         """Serve in a task of its own, as servers do."""
@@ -107,7 +106,7 @@ class MemoryConnection:
         if isinstance(body, bytes) and len(body) <= HIGH:
             cycle.feed(body, False)
         else:
-            upload = Upload(cycle, _pieces(body))
+            upload = Upload(cycle, pieces(body))
             upload.begin()
         try:
             await read_body(cycle.channel.read, progress)
@@ -168,15 +167,3 @@ async def serve(
             yield door
         finally:
             await door.shutdown(grace)
-
-
-def _pieces(body: bytes | Chunks) -> list[tuple[float, bytes, bool]]:
-    """Cut a body into what arrives at once: seconds before it, data, and whether more comes."""
-    found: list[tuple[float, bytes, bool]] = []
-    for before, parts in bursts(body):
-        data = b"".join(parts)
-        if data or before:
-            found.append((before, data[:HIGH], True))
-        found.extend((0.0, data[at : at + HIGH], True) for at in range(HIGH, len(data), HIGH))
-    before, data, _ = found.pop() if found else (0.0, b"", True)
-    return [*found, (before, data, False)]

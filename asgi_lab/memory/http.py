@@ -16,6 +16,7 @@ from asgi_lab.client.result import Progress
 from asgi_lab.client.wire import http_fields
 from asgi_lab.memory.answer import answer_head
 from asgi_lab.memory.channel import HIGH, Channel
+from asgi_lab.memory.upload import Address
 from asgi_lab.types import ASGIApp, Message, Scope
 
 log = logging.getLogger("asgi_lab.memory")
@@ -25,15 +26,25 @@ CLOSE = (b"connection", b"close")
 APOLOGY = b"Internal Server Error"
 KNOWN = frozenset(range(100, 600))
 
-Address = tuple[str, int]
-
 
 class Cycle:
     """One request and its answer, from the server's side: Uvicorn's word for it."""
 
     __slots__ = (
-        "_arrived", "_asked_to_close", "_closes", "_expected", "_method", "answered", "body",
-        "channel", "complete", "disconnected", "more_body", "on_room", "progress", "scope",
+        "_arrived",
+        "_asked_to_close",
+        "_closes",
+        "_expected",
+        "_method",
+        "_on_room",
+        "answered",
+        "body",
+        "channel",
+        "complete",
+        "disconnected",
+        "more_body",
+        "progress",
+        "scope",
         "started",
     )  # fmt: skip
 
@@ -48,8 +59,8 @@ class Cycle:
         self._arrived = asyncio.Event()
         self.body = b""
         self.more_body = True
-        self.on_room: Callable[[], object] | None = None
-        """Called when the app has taken the body that had come."""
+        self._on_room: Callable[[], object] | None = None
+        """To be called when the app has taken the body that had come."""
         self.started = False
         self.complete = False
         """The app has said all. It is `answered` if that was a whole answer."""
@@ -89,9 +100,9 @@ class Cycle:
         if self.disconnected or self.complete:
             return {"type": "http.disconnect"}
         body, self.body = self.body, b""
-        if self.on_room is not None:
-            asyncio.get_running_loop().call_soon(self.on_room)
-            self.on_room = None
+        if self._on_room is not None:
+            asyncio.get_running_loop().call_soon(self._on_room)
+            self._on_room = None
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def send(self, message: Message) -> None:
@@ -116,11 +127,14 @@ class Cycle:
         else:
             self._continue(message.get("body", b""), message.get("more_body", False))
 
-    def feed(self, data: bytes, more: bool) -> None:
-        """Let a piece of the request's body arrive."""
+    def feed(self, data: bytes, more: bool, go_on: Callable[[], object] | None = None) -> bool:
+        """Let a piece of the request's body arrive; see `Inbox`."""
         self.body += data
         self.more_body = more
         self._arrived.set()
+        full = len(self.body) > HIGH
+        self._on_room = go_on if full else None
+        return not full
 
     def _start(self, message: Message) -> None:
         self.started = True
@@ -193,35 +207,3 @@ def http_scope(progress: Progress, client: Address, server: Address, state: Any)
         "headers": http_fields(request, f"{server[0]}:{server[1]}"),
         "state": state.copy(),
     }
-
-
-class Upload:
-    """A request's body on its way to the server: in pieces, with its pauses, as there is room."""
-
-    def __init__(self, cycle: Cycle, pieces: list[tuple[float, bytes, bool]]) -> None:
-        self._cycle = cycle
-        self._pieces = iter(pieces)
-        self._piece: tuple[float, bytes, bool] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        """Send as much as can be sent now, and see to the rest."""
-        for before, data, more in self._pieces:
-            if before:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(before, self._go_on, data, more)
-                return
-            self._cycle.feed(data, more)
-            if len(self._cycle.body) > HIGH:  # the server reads no more of it for now
-                self._cycle.on_room = self.begin
-                return
-
-    def stop(self) -> None:
-        """Send no more."""
-        self._pieces = iter(())
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _go_on(self, data: bytes, more: bool) -> None:
-        self._cycle.feed(data, more)
-        self.begin()

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from asgi_lab.client.door import UNCLOSED, Lost
 from asgi_lab.client.result import Progress
 from asgi_lab.client.wire import websocket_fields
-from asgi_lab.memory.http import Address
+from asgi_lab.memory.upload import Address
 from asgi_lab.memory.websocket import CloseFrame, Data, WebSocket
 from asgi_lab.types import Scope
 
