@@ -5,6 +5,7 @@ import logging
 import queue
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -400,10 +401,28 @@ def test_a_client_that_still_uploads_can_read_the_answer() -> None:
 
 
 def test_a_client_with_nothing_to_say_is_sent_away() -> None:
-    with running(echo, limits=Limits(keep_alive=0.05)) as url:
+    with running(echo, limits=Limits(keep_alive=0.3)) as url:
         assert ask(url, b"") == b""
         assert ask(url, b"GET / HT") == b""
         assert ask(url, GET).endswith(b"GET / ")
+
+
+def test_who_asks_while_the_worker_is_busy_is_not_sent_away() -> None:
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/busy":
+            environ["wsgi.input"].read()
+            time.sleep(0.8)  # longer than a client may wait
+        start_response("200 OK", PLAIN)
+        return [b"ok"]
+
+    busy = POST.replace(b"/ ", b"/busy ") + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\n"
+    server = running(app, limits=Limits(keep_alive=0.5))
+    with server as url, Client(url) as client, Client(url) as kept:
+        assert kept.say(GET).answer() == (200, b"ok")
+        assert client.say(busy).head()[0] == 100
+        kept.say(GET)
+        assert client.say(b"!").answer() == (200, b"ok")
+        assert kept.answer() == (200, b"ok")
 
 
 def test_clients_that_wait_hold_no_worker(echoing: str) -> None:

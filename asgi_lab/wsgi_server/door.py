@@ -9,12 +9,13 @@ shares the listening socket, in this process or another.
 """
 
 import errno
+import itertools
 import logging
 import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 
 from asgi_lab.wsgi_server.bell import Bell
@@ -64,10 +65,11 @@ class Door:
     def accept(self) -> HTTPExchange | None:
         """Wait for the next request. None: the door is closed."""
         while not self.closing:
-            self._send_away()
             first = next(iter(self._waiting.values()), None)
             patience = None if first is None else max(0.0, first - time.monotonic())
-            for key, _ in self._selector.select(patience):
+            ready = [key for key, _ in self._selector.select(patience)]
+            self._send_away({key.fileobj for key in ready})
+            for key in ready:
                 exchange: HTTPExchange | None = key.data()
                 if exchange is not None:
                     return exchange
@@ -155,11 +157,13 @@ class Door:
         del self._waiting[connection]
         return connection
 
-    def _send_away(self) -> None:
-        """Close the connections of those who have waited too long; they are the first ones."""
+    def _send_away(self, heard: Container[object]) -> None:
+        """Close the connections of those who have waited too long; they are the first ones.
+
+        But not of those who are heard only now, because no worker was at the door before.
+        """
         now = time.monotonic()
-        while self._waiting:
-            connection, until = next(iter(self._waiting.items()))
-            if until > now:
-                return
-            self._forget(connection).sock.close()
+        late = itertools.takewhile(lambda item: item[1] <= now, self._waiting.items())
+        for connection in [connection for connection, _ in late]:
+            if connection.sock not in heard:
+                self._forget(connection).sock.close()
