@@ -5,13 +5,14 @@ file are equal. Bytes are text there (UTF-8; other bytes as lone surrogates, so 
 """
 
 import gc
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
 from asgi_lab.atoms import REQUEST, SETTING, Atom, Facts
-from asgi_lab.recorder import BEGINS, Record
+from asgi_lab.recorder import TIMED, Record
 
 Data = Mapping[str, Any]
 
@@ -60,6 +61,9 @@ class Trace(Sequence[Event]):
     events: tuple[Event, ...] = ()
     header: Data = field(default_factory=lambda: MappingProxyType({}))
     dropped: int = 0
+    results: tuple[Any, ...] = ()
+    """What became of each request that was sent, in the order written (`asgi_lab.client.Result`):
+    of a run; nobody knows it of an app that others ask."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -78,7 +82,28 @@ class Trace(Sequence[Event]):
 
     def of(self, events: Iterable[Event]) -> "Trace":
         """Return a trace of other events with the same header."""
-        return Trace(tuple(events), self.header, self.dropped)
+        return replace(self, events=tuple(events))
+
+    @property
+    def seconds(self) -> float:
+        """How long it took: of a run, until the last client had its answer; else until the end."""
+        known = self.header.get("seconds")
+        if known is not None:
+            return float(known)
+        return (self.events[-1].t if self.events else 0) / 1e9
+
+    @property
+    def exact(self) -> bool:
+        """Whether times are those of virtual time, the same in each run to the nanosecond."""
+        return bool(self.header.get("exact"))
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of all events: equal for equal traces, on any machine."""
+        from asgi_lab.files import encode_event
+
+        lines = "".join(map(encode_event, self.events))
+        return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
     def filter(self, expression: str) -> "Trace":
         """Return the events that match, e.g. `"path=/slow kind=send"` (see `asgi_lab.filters`).
@@ -89,7 +114,7 @@ class Trace(Sequence[Event]):
 
         known = {key: value for key, value in self.header.items() if key != "cost"}  # of them all
         chosen = compile_filter(expression).select(self.events)
-        return Trace(tuple(chosen), MappingProxyType(known), self.dropped)
+        return replace(self, events=tuple(chosen), header=MappingProxyType(known))
 
     def __str__(self) -> str:
         from asgi_lab.text import trace_lines
@@ -136,7 +161,7 @@ EMPTY: Data = MappingProxyType({})
 
 def data_of(kind: str, t: int, facts: Sequence[Any]) -> Data:
     """Return the data of an event from the facts of its record."""
-    if kind in BEGINS:
+    if kind in TIMED:
         data: dict[str, Any] = {"took": t - facts[0]}
         if len(facts) > 1:
             data.update(_rest(kind, facts[1:]))

@@ -58,6 +58,7 @@ KINDS = {
     "cancel": "the layer was cancelled",
     "run": "a task of this connection was given the event loop",
     "ran": "and gave it back: until then nothing else could run",
+    "block": "until now the loop's thread waited elsewhere: nothing else could run in it",
     "task": "a task was born of this connection",
     "done": "and ended",
     "submit": "a call was handed to a pool of worker threads",
@@ -82,6 +83,9 @@ BEGINS = {
     "worked": "work",
 }
 """Each kind that ends something, and the kind that began it. Its first fact is when that was."""
+
+TIMED = frozenset({*BEGINS, "block"})
+"""The kinds whose first fact is when they began."""
 
 
 @dataclass(slots=True)
@@ -112,15 +116,21 @@ class Segment:
 class Recorder:
     """A bounded, append-only log of records with any number of readers.
 
-    `clock` returns nanoseconds and never goes back. `limit` bounds the records in memory.
+    `clock` returns nanoseconds and never goes back, `thread` the number of the calling thread.
+    `limit` bounds the records in memory.
     `append` may be called from any thread, and is all that a hot path needs.
     """
 
     def __init__(
-        self, limit: int = LIMIT, clock: Clock = time.perf_counter_ns, redact: bool = True
+        self,
+        limit: int = LIMIT,
+        clock: Clock = time.perf_counter_ns,
+        redact: bool = True,
+        thread: Callable[[], int] = threading.get_ident,
     ) -> None:
         self.limit = max(limit, 1)
         self.clock = clock
+        self.thread = thread
         self.redact = redact
         self.keep = keep if redact else keep_all
         self.connections = itertools.count(1)

@@ -21,3 +21,10 @@ class StandIn:
             object.__setattr__(self, name, value)
         else:
             setattr(self.__of, name, value)
+
+
+def original(thing: Any) -> Any:
+    """Return what a stand-in stands for, and anything else as it is."""
+    while isinstance(thing, StandIn):
+        thing = thing._StandIn__of
+    return thing

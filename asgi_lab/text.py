@@ -98,6 +98,11 @@ def _run(event: Event, end: Event | None) -> str:
     return f"█ ran{_after(end, 'for')}" if end else "█ run …"
 
 
+def _block(event: Event, end: Event | None) -> str:
+    call, at = (clean(event.data.get(key) or "?") for key in ("call", "at"))
+    return f"█ {call}{_after(event, 'held the loop for')}, at {at}"
+
+
 def _task(event: Event, end: Event | None) -> str:
     return f"+ task {event.task} born: {clean(event.data.get('name') or '?')}"
 
@@ -126,6 +131,7 @@ LINES: dict[str, Callable[[Event, Event | None], str]] = {
     "cancel": _ended,
     "run": _run,
     "ran": lambda event, end: f"█ ran{_after(event, 'for')}",
+    "block": _block,
     "task": _task,
     "done": _done,
     "submit": _submit,

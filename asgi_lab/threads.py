@@ -8,7 +8,6 @@ that belong to no traced connection pass through untouched.
 
 import functools
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -21,7 +20,7 @@ MARK = "follows_connections"
 class Work:
     """One call on its way through a pool: submitted, begun, finished."""
 
-    __slots__ = ("_append", "_began", "_call", "_door", "_now", "_submitted", "_task")
+    __slots__ = ("_append", "_began", "_call", "_door", "_now", "_submitted", "_task", "_thread")
 
     def __init__(
         self, call: Callable[..., Any], args: tuple[Any, ...], place: Place, pool: str
@@ -29,7 +28,7 @@ class Work:
         recorder, self._door, self._task = place
         assert recorder is not None
         self._call: Callable[..., Any] | None = call
-        self._append, self._now = recorder.append, recorder.clock
+        self._append, self._now, self._thread = recorder.append, recorder.clock, recorder.thread
         self._began = 0
         self._submitted = self._now()
         pairs = (("call", call_name(call, *args)), ("pool", pool))
@@ -40,7 +39,7 @@ class Work:
         call, self._call = self._call, None  # the future may be kept for long, the call may not
         assert call is not None
         self._began = self._now()
-        thread = threading.get_ident()
+        thread = self._thread()
         self._append((self._began, "work", self._door, self._task, self._submitted, thread))
         outcome = "returned"
         try:

@@ -41,6 +41,8 @@ class Ticker:
     def __init__(self, recorder: Recorder, warn: Callable[[str], None] | None = None) -> None:
         self.recorder = recorder
         self.warn = warn
+        self.by_hand = False
+        """Whether nothing is done on time: whoever reads the recorder drains it, too."""
         self._followers: list[tuple[Follower, int]] = []
         self._working = threading.Lock()
         self._seen = 0
@@ -60,6 +62,8 @@ class Ticker:
 
     def start(self) -> None:
         """Tick from now on. Cheap to call at every connection."""
+        if self.by_hand:
+            return
         if self._thread is not _thread or _thread is None:
             with _thread_lock:
                 _tickers.add(self)

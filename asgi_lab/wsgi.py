@@ -9,7 +9,6 @@ What the server can observe of the response stays as it was: its length if it ha
 and a `wsgi.file_wrapper` is passed through whole, because servers recognise it by its type.
 """
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -71,7 +70,7 @@ class Request:
     def __init__(self, recorder: Recorder, environ: Environ) -> None:
         self.recorder = recorder
         self.door, self.task = next(recorder.connections) << 8, next(recorder.tasks)
-        self._began = self.note("scope", *recorder.keep(freeze_environ(environ)))
+        self._began = self.note("scope", *recorder.keep(freeze_environ(environ, self.recorder.thread())))
         self._ended = False
 
     def note(self, kind: str, *facts: Any) -> int:
@@ -188,8 +187,8 @@ class SizedResponse(Response):
         return len(self.__sized)
 
 
-def freeze_environ(environ: Any) -> Facts:
-    """Return the facts of an environ: what a scope would say, from PEP 3333's names."""
+def freeze_environ(environ: Any, thread: int) -> Facts:
+    """Return the facts of an environ: what a scope would say, from PEP 3333's names; `thread` calls the app."""
     try:
         pairs: list[tuple[str, Atom]] = [
             (key, atom(environ[name])) for name, key in ENVIRON_KEYS.items() if name in environ
@@ -204,7 +203,7 @@ def freeze_environ(environ: Any) -> Facts:
                 headers.append((name.replace("_", "-").lower(), cut(value)))
         client = (environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT"))
         pairs.append(("client", atom(client)))
-        pairs.append(("thread", threading.get_ident()))
+        pairs.append(("thread", thread))
         pairs.append(("headers", tuple(headers[:MAX_ITEMS])))
         return ("wsgi", tuple(pairs))
     except Exception as error:

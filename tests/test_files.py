@@ -105,6 +105,7 @@ def records(draw: st.DrawFn) -> list[Record]:
         "cancel": [(began,)],
         "run": [()],
         "ran": [(began,)],
+        "block": [(began, (("call", draw(texts)), ("at", "app.py:1 in app")))],
         "task": [((("name", draw(texts)), ("parent", 1)),)],
         "done": [(began, draw(texts))],
         "submit": [((("call", draw(texts)), ("pool", "anyio")),)],

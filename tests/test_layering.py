@@ -14,7 +14,7 @@ ORDER = (
 )  # fmt: skip
 """The core, downward: from what knows nothing to what knows most."""
 
-LAZY = {("events", "text"), ("events", "filters"), ("ticker", "files")}
+LAZY = {("events", "text"), ("events", "filters"), ("events", "files"), ("ticker", "files")}
 """Imported when first used, upward: a trace prints and filters itself, a ticker opens a file."""
 
 

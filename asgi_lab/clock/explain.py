@@ -44,7 +44,7 @@ def explain(world: World, kind: type[VirtualTimeError]) -> str:
             "something sets timers for ever"
         )
         tail = "If the run really is that long: virtual(horizon=seconds)."
-    waits = [*task_waits(world), *thread_waits(world)]
+    waits = [*task_waits(world), *thread_waits(world)] or task_waits(world, every=True)
     shown = [f"  - {wait}" for wait in waits[:MOST]]
     if len(waits) > MOST:
         shown.append(f"  - and {len(waits) - MOST} more")
@@ -95,27 +95,27 @@ def waited_for(actor: Actor, called: str) -> str:
     return WAITS.get(called, f"`{called}`" if called else "a lock")
 
 
-def task_waits(world: World) -> list[str]:
-    """Return what each task of the world's event loops waits for."""
+def task_waits(world: World, every: bool = False) -> list[str]:
+    """Return what each task of the world's event loops waits for, if its code is the user's."""
     waits = []
     for actor in world.actors:
         if actor.loop is None:
             continue
         tasks = sorted(asyncio.all_tasks(actor.loop), key=hash)
         for task in tasks:
-            if wait := task_wait(task):
+            if wait := task_wait(task, every):
                 waits.append(wait)
     return list(dict.fromkeys(waits))
 
 
-def task_wait(task: "asyncio.Task[Any]") -> str:
-    """Return what a task waits for; nothing if only our own or library code waits."""
+def task_wait(task: "asyncio.Task[Any]", every: bool) -> str:
+    """Return what a task waits for; nothing if only library code waits, unless `every` counts."""
     user, called = None, ""
     for link in chain(task.get_coro()):
         frame = frame_of(link)
         if frame is None:
             continue
-        if not is_library(frame.f_code.co_filename):
+        if every or not is_library(frame.f_code.co_filename):
             user, called = frame, ""
         elif user is not None and not called:
             called = frame.f_code.co_qualname

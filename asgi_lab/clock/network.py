@@ -9,6 +9,7 @@ import asyncio
 import errno
 from asyncio import transports
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from asgi_lab.clock.world import NS
@@ -97,7 +98,7 @@ def listen(loop: Any, factory: Any, host: Any, port: int | None) -> MemoryServer
 
 
 async def connect(loop: Any, factory: Any, host: Any, port: int) -> tuple["Pipe", Any]:
-    """Return transport and protocol of a new connection.
+    """Return transport and protocol of a new connection, with a server of this or another loop.
 
     Raises ConnectionRefusedError if nothing listens there.
     """
@@ -110,13 +111,30 @@ async def connect(loop: Any, factory: Any, host: Any, port: int) -> tuple["Pipe"
     if world.latency:
         await asyncio.sleep(world.latency / NS)
     here = (CLIENT, next(world.ports))
-    ours, theirs = factory(), server.factory()
-    near = Pipe(loop, ours, here, server.address)
-    far = Pipe(server.get_loop(), theirs, server.address, here)
-    near.peer, far.peer = far, near
-    theirs.connection_made(far)
-    ours.connection_made(near)
-    return near, ours
+    near = Pipe(loop, factory(), here, server.address)
+    accepted = loop.create_future()
+
+    def accept() -> None:
+        far = Pipe(server.get_loop(), server.factory(), server.address, here)
+        near.peer, far.peer = far, near
+        far.get_protocol().connection_made(far)
+        post(loop, accepted.set_result, None)
+
+    post(server.get_loop(), accept)
+    await accepted
+    near.get_protocol().connection_made(near)
+    return near, near.get_protocol()
+
+
+def post(loop: Any, function: Callable[..., object], *args: Any) -> None:
+    """Call a function in an event loop soon; if it is another thread's, wake it. A closed one is
+    a process that has ended: nothing arrives there."""
+    if loop.is_closed():
+        return
+    if loop is asyncio._get_running_loop():
+        loop.call_soon(function, *args)
+    else:
+        loop.call_soon_threadsafe(function, *args)
 
 
 class Pipe(transports._FlowControlMixin, asyncio.Transport):  # type: ignore[misc,name-defined]
@@ -205,14 +223,16 @@ class Pipe(transports._FlowControlMixin, asyncio.Transport):  # type: ignore[mis
         self.close()
 
     def _send(self, piece: bytes | None) -> None:
-        world = self._loop.world
         far = self.peer
-        if world.latency:
-            far._loop.call_at((world.now + world.latency) / NS, far._arrive, piece)
+        post(far._loop, far._due, self._loop.world.now, piece)
+
+    def _due(self, sent: int, piece: bytes | None) -> None:
+        """Let a piece arrive that was sent at `sent` (ns)."""
+        latency = self._loop.world.latency
+        if latency:
+            self._loop.call_at((sent + latency) / NS, self._arrive, piece)
         else:
-            far._loop.call_soon(far._arrive, piece)
-        if far._loop is not self._loop:
-            far._loop._write_to_self()
+            self._arrive(piece)
 
     def _arrive(self, piece: bytes | None) -> None:
         self._arrived.append(piece)
@@ -226,11 +246,15 @@ class Pipe(transports._FlowControlMixin, asyncio.Transport):  # type: ignore[mis
                     self.close()
                 return
             far = self.peer
-            far._size -= len(piece)
-            if not far._lost:
-                far._maybe_resume_protocol()
+            post(far._loop, far._taken, len(piece))
             if not self._closing:
                 self._feed(piece)
+
+    def _taken(self, size: int) -> None:
+        """The other end has taken so many bytes."""
+        self._size -= size
+        if not self._lost:
+            self._maybe_resume_protocol()
 
     def _feed(self, piece: bytes) -> None:
         protocol = self._protocol

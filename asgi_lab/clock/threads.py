@@ -40,6 +40,17 @@ def start(thread: threading.Thread, process: Process | None = None) -> None:
     world.admit(actor)
 
 
+def start_aside(function: Callable[[], object], name: str, interpreter: bool = False) -> threading.Thread:
+    """Start a thread; in a virtual world perhaps with an interpreter of its own.
+
+    Such a thread stands for another process: it computes while others do.
+    """
+    thread = threading.Thread(target=function, name=name, daemon=True)
+    actor = this_actor()
+    start(thread, actor.world.new_process() if actor is not None and interpreter else None)
+    return thread
+
+
 def join(thread: threading.Thread, timeout: float | None = None) -> None:
     """`Thread.join`, in virtual time."""
     actor, target = this_actor(), _actor_of(thread)

@@ -1,0 +1,43 @@
+"""What a recorder needs of the world it records in: its clock, its threads, its blocked loops."""
+
+import sys
+import time
+from typing import Any
+
+from asgi_lab.clock import genuine
+from asgi_lab.clock.where import place, user_frame
+from asgi_lab.clock.world import World, this_actor
+from asgi_lab.recorder import LIMIT, Recorder
+from asgi_lab.running import current
+
+
+def recorder_here(max_events: int = LIMIT, redact: bool = True) -> Recorder:
+    """Return a recorder that notes the time of the caller's world: virtual, or real."""
+    actor = this_actor()
+    if actor is None:
+        return Recorder(max_events, redact=redact)
+    world = actor.world
+    recorder = Recorder(max_events, world.clock, redact, thread_number)
+    recorder.started = time.time_ns()
+    world.on_block = lambda actor, what, began: note_block(recorder, world, what, began)
+    return recorder
+
+
+def thread_number() -> int:
+    """Return the number of the calling thread: in a virtual world they count from 0."""
+    actor = this_actor()
+    return genuine.get_ident() if actor is None else actor.number
+
+
+def note_block(recorder: Recorder, world: World, what: str, began: int) -> None:
+    """Note that the thread of an event loop waited elsewhere until now, for which request."""
+    of, door, task = current.get()
+    if of is not recorder:
+        return
+    frame, called = user_frame(sys._getframe(1))
+    at = place(frame.f_code, frame.f_lineno) if frame is not None else "?"
+    call = what if what in ("time.sleep", "cpu") else called or what
+    facts: Any = (("call", call), ("at", at))
+    recorder.append((world.now, "block", door, task, began, facts))
+
+
