@@ -70,7 +70,7 @@ def run(main: Coroutine[Any, Any, Any], loop: str = "asyncio") -> Any:
         assert left == []
         return result
 
-    files = len(os.listdir("/proc/self/fd"))
+    before = open_sockets()
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         result = runner.run(checked())
     assert open_sockets() == before

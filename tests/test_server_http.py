@@ -198,7 +198,7 @@ def test_continue_is_asked_for_when_the_app_wants_the_body() -> None:
             # come or not.
             response = await ask(server, expecting.replace(b" / ", b" /no "))
             assert response.startswith(OK)
-            assert b"\r\nconnection: close\r\n" in response
+            assert b"\r\nconnection: close\r\n" in response.lower()
 
     run(main())
 
@@ -543,7 +543,7 @@ def test_what_is_refused_gets_an_answer_and_a_close() -> None:
             ):
                 response = await ask(server, data + b"x" * 100_000)
                 assert response.startswith(f"HTTP/1.1 {status} ".encode())
-                assert b"\r\nconnection: close\r\n" in response
+                assert b"\r\nconnection: close\r\n" in response.lower()
 
     run(main())
 

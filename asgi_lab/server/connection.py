@@ -140,7 +140,11 @@ class Connection(asyncio.Protocol):
             return
         self.session = Lingering(self)
         self.inflow.holds(0)
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has reset the connection, which will be told in a moment
+            self.abort()
+            return
         self.timer.start("the client to close", self.config.limits.linger_seconds)
 
     def call(self, run: Callable[[ASGIApp], Awaitable[None]], name: str) -> None:

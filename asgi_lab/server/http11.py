@@ -106,6 +106,11 @@ class Http11:
         return self._read_next == self._read_head and not self._unread
 
     @property
+    def in_head(self) -> bool:
+        """Whether a request has begun, and its head is not complete."""
+        return self._read_next == self._read_head and bool(self._unread)
+
+    @property
     def request_complete(self) -> bool:
         """Whether the whole body has come."""
         return self._read_next == self._read_nothing

@@ -41,9 +41,9 @@ class HttpSession:
 
     def data(self, data: bytes) -> None:
         """Take bytes from the client."""
-        began = self.http.idle
+        was_idle = self.http.idle
         self._take(self.http.receive(data))
-        if began and self.exchange is None and not self.http.idle:
+        if was_idle and self.http.in_head and self._connection.session is self:
             self._connection.timer.start("a request", self._limits.head_seconds)
 
     def eof(self) -> None:
