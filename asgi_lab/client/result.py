@@ -42,7 +42,7 @@ class Result:
     @property
     def ended(self) -> float:
         """When it was over, in seconds since the run began."""
-        return self.started + self.seconds
+        return round(self.started + self.seconds, 9)
 
     @property
     def text(self) -> str:
@@ -133,7 +133,7 @@ class Progress:
         """Note that the answer's head has come."""
         self.status = status
         self.headers = headers
-        self.first_byte = time.perf_counter() - self.started
+        self.first_byte = round(time.perf_counter() - self.started, 9)
 
     def data(self, chunk: bytes) -> None:
         """Note a piece of the answer's body."""
@@ -160,7 +160,7 @@ class Progress:
         return Result(
             self.request,
             self.status,
-            ended - self.started,
+            round(ended - self.started, 9),
             self.first_byte,
             self.received,
             tuple(self._messages),
@@ -168,7 +168,7 @@ class Progress:
             error,
             self.headers,
             b"".join(self._body),
-            self.started - self.origin,
+            round(self.started - self.origin, 9),
             hung_up,
             self.subprotocol,
         )

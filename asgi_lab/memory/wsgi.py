@@ -76,8 +76,9 @@ class WSGIConnection:
     async def exchange(self, progress: Progress) -> None:
         """See `Connection`. Raises Lost."""
         door, request = self._door, progress.request
-        environ = {**request_environ(request, door.address), **door.settings}
+        environ = request_environ(request, door.address)
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = self._client[0], str(self._client[1])
+        environ.update(door.settings)
         exchange = MemoryExchange(environ, progress)
         upload = None
         if isinstance(request.body, bytes):
@@ -242,14 +243,17 @@ class Body(io.RawIOBase):
         return size
 
 
-@lru_cache(1024)
 def request_environ(request: Request, server: Address) -> Environ:
     """Return what the request says, as the real server would put it (PEP 3333)."""
-    parsed = h11.Request(
-        method=request.method,
-        target=request.path,
-        headers=http_fields(request, f"{server[0]}:{server[1]}"),
-    )
+    fields = http_fields(request, f"{server[0]}:{server[1]}")
+    return _environ(request.method, request.path, tuple(fields), server).copy()
+
+
+@lru_cache(1024)
+def _environ(
+    method: str, target: str, fields: tuple[tuple[bytes, bytes], ...], server: Address
+) -> Environ:
+    parsed = h11.Request(method=method, target=target, headers=list(fields))
     environ = environ_of(parsed, server, ("", 0))
     environ["wsgi.input_terminated"] = True  # it ends where the body ends: `read()` is safe
     return environ
