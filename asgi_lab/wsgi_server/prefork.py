@@ -170,7 +170,7 @@ class Supervisor:
         try:
             atexit._clear()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the supervisor will tell us
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # see `work`
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self._selector.close()
             self._bell.close()

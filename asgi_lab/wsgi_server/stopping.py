@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -10,7 +10,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def on_stop(stop: Callable[[], object], event: threading.Event | None = None) -> Iterator[None]:
+def on_stop(
+    stop: Callable[[], object],
+    event: threading.Event | None = None,
+    signals: Iterable[signal.Signals] = SIGNALS,
+) -> Iterator[None]:
     """While inside, SIGINT or SIGTERM calls `stop`, and so does `event`, when set.
 
     A signal after that means it: KeyboardInterrupt or SystemExit. On any thread but the main one,
@@ -33,7 +37,7 @@ def on_stop(stop: Callable[[], object], event: threading.Event | None = None) ->
         tell()
 
     on_main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, handle) for number in SIGNALS} if on_main else {}
+    before = {number: signal.signal(number, handle) for number in signals} if on_main else {}
     if event is not None:
         threading.Thread(target=watch, args=(event,), name="stop", daemon=True).start()
     try:

@@ -10,7 +10,7 @@ from asgi_lab.types import WSGIApp
 from asgi_lab.wsgi_server import sync, threaded
 from asgi_lab.wsgi_server.door import Door
 from asgi_lab.wsgi_server.limits import DEFAULT, Limits
-from asgi_lab.wsgi_server.stopping import on_stop
+from asgi_lab.wsgi_server.stopping import SIGNALS, on_stop
 
 log = logging.getLogger(__name__)
 
@@ -46,22 +46,24 @@ def work(
         door.close()
 
     try:
-        with on_stop(begin_to_stop, stop):
-            ready()
-            if threads == 1:
-                sync.serve(door.accept, app)
-            else:
-                threaded.serve(door.accept, app, threads)
+        # Ctrl-C goes to all processes; it is the supervisor's to pass on.
+        with on_stop(begin_to_stop, stop, SIGNALS if lifeline is None else (signal.SIGTERM,)):
+            try:
+                ready()
+                if threads == 1:
+                    sync.serve(door.accept, app)
+                else:
+                    threaded.serve(door.accept, app, threads)
+            finally:
+                overtime.cancel()  # while its signal would still reach our handler
     finally:
-        overtime.cancel()
         door.dispose()
 
 
 def end_overtime(door: Door, server: threading.Thread) -> None:
     """Cut off the requests that are not finished, and interrupt the app if that is possible."""
-    log.warning(
-        "time is up after %g s; requests cut off: %d", door.limits.grace, len(door.inside)
-    )  # fmt: skip
+    seconds, number = door.limits.grace, len(door.inside)
+    log.warning("time is up after %g s; requests cut off: %d", seconds, number)
     door.cut_off()
     if server is threading.main_thread() and server.ident is not None:
         signal.pthread_kill(server.ident, signal.SIGTERM)  # the second one, see `on_stop`
