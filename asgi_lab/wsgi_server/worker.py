@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from asgi_lab.types import WSGIApp
 from asgi_lab.wsgi_server import sync, threaded
@@ -45,19 +46,17 @@ def work(
             overtime.start()
         door.close()
 
-    try:
-        # Ctrl-C goes to all processes; it is the supervisor's to pass on.
-        with on_stop(begin_to_stop, stop, SIGNALS if lifeline is None else (signal.SIGTERM,)):
-            try:
-                ready()
-                if threads == 1:
-                    sync.serve(door.accept, app)
-                else:
-                    threaded.serve(door.accept, app, threads)
-            finally:
-                overtime.cancel()  # while its signal would still reach our handler
-    finally:
-        door.dispose()
+    # Ctrl-C goes to all processes; it is the supervisor's to pass on.
+    signals = SIGNALS if lifeline is None else (signal.SIGTERM,)
+    with ExitStack() as at_last:  # the last one first
+        at_last.callback(door.dispose)
+        at_last.enter_context(on_stop(begin_to_stop, stop, signals))
+        at_last.callback(overtime.cancel)
+        ready()
+        if threads == 1:
+            sync.serve(door.accept, app)
+        else:
+            threaded.serve(door.accept, app, threads)
 
 
 def end_overtime(door: Door, server: threading.Thread) -> None:
