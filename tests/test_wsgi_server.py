@@ -169,19 +169,11 @@ def test_who_is_inside_when_it_stops_is_served(model: str) -> None:
         client = pool.submit(httpx.get, f"http://127.0.0.1:{port}", timeout=PATIENCE)
         assert inside.wait(PATIENCE)
         stop.set()
-        if model == "threaded":  # the other workers are still at the door: they close it
-            closed_to_others(port)
         go_on.set()
         assert client.result().text == "done"
         server.result()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
-
-
-def closed_to_others(port: int) -> None:
-    """Nobody is let in any more: whoever comes is answered by nobody."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as late:
-        late.sendall(b"GET / HTTP/1.0\r\n\r\n")
 
 
 def test_who_does_not_finish_in_time_is_cut_off(caplog: Any) -> None:
