@@ -36,6 +36,8 @@ class Timer(events.TimerHandle):
 class VirtualTask(asyncio.Task[Any]):
     """A task that hashes by its number."""
 
+    __slots__ = ("number",)
+
     def __init__(self, coro: Any, *, world: World, name: Any = None, **options: Any) -> None:
         self.number = next(world.tasks)
         super().__init__(coro, name=name or f"Task-{self.number}", **options)
@@ -46,6 +48,8 @@ class VirtualTask(asyncio.Task[Any]):
 
 class VirtualFuture(asyncio.Future[Any]):
     """A future that hashes by its number, and knows since when (ns) it is waited for."""
+
+    __slots__ = ("number", "since")
 
     def __init__(self, *, loop: "VirtualLoop") -> None:
         world = loop.world
