@@ -13,6 +13,13 @@ from asgi_lab.server.lifespan import StartupFailed
 from asgi_lab.server.run import run
 from asgi_lab.server.serve import Server
 
+
+class Unservable(click.ClickException):
+    """What was asked for cannot be served; the message is for the user."""
+
+    exit_code = 2
+
+
 LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -42,7 +49,7 @@ def main(target: str, log_level: str, app_dir: str, loop: str, **options: Any) -
     except StartupFailed as error:
         sys.exit(f"the app did not start: {error}")
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"cannot serve: {error}") from None
+        raise Unservable(f"cannot serve: {error}") from None
 
 
 def make_server(
@@ -57,26 +64,26 @@ def make_server(
 
 
 def load(target: str, app_dir: str) -> Any:
-    """Import what `module:attribute` names. Raises click's errors, whose message says why not."""
+    """Import what `module:attribute` names. Raises `Unservable`."""
     name, _, attribute = target.partition(":")
     if not name or not attribute:
-        raise click.UsageError(f"expected MODULE:APP, as in main:app, got {target!r}")
+        raise Unservable(f"expected MODULE:APP, as in main:app, got {target!r}")
     sys.path.insert(0, app_dir)
     try:
         found = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if f"{name}.".startswith(f"{error.name}."):
-            raise click.UsageError(f"no module named {error.name!r} in {app_dir}") from None
-        raise click.ClickException(f"cannot import {name}:\n{short_traceback(error)}") from None
+            raise Unservable(f"no module named {error.name!r} in {app_dir}") from None
+        raise Unservable(f"cannot import {name}:\n{short_traceback(error)}") from None
     except Exception as error:
-        raise click.ClickException(f"cannot import {name}:\n{short_traceback(error)}") from None
+        raise Unservable(f"cannot import {name}:\n{short_traceback(error)}") from None
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise click.UsageError(f"{name} has no attribute {attribute!r}") from None
+            raise Unservable(f"{name} has no attribute {attribute!r}") from None
     if not callable(found):
-        raise click.UsageError(f"{target} is no app: {type(found).__name__} is not callable")
+        raise Unservable(f"{target} is no app: {type(found).__name__} is not callable")
     return found
 
 
@@ -87,7 +94,7 @@ def load_loop(name: str) -> Any:
     try:
         return importlib.import_module("uvloop").new_event_loop
     except ModuleNotFoundError:
-        raise click.UsageError("uvloop is not installed: pip install uvloop") from None
+        raise Unservable("uvloop is not installed: pip install uvloop") from None
 
 
 if __name__ == "__main__":
