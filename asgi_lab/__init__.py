@@ -2,8 +2,8 @@
 
     from asgi_lab import get, run, trace
 
-    app = trace(app)                        # under any server; app.trace is what was recorded so far
-    t = await run(app, 20 * [get("/")])     # in memory, in virtual time: the same each time
+    app = trace(app)                      # under any server; app.trace is what was recorded so far
+    t = await run(app, 20 * [get("/")])   # in memory, in virtual time: the same each time
 
 Names are loaded when first used, so that importing this package costs next to nothing.
 """
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from asgi_lab.client import request as request
     from asgi_lab.client import user as user
     from asgi_lab.client import ws as ws
-    from asgi_lab.clock import cpu as cpu
     from asgi_lab.clock import Deadlock as Deadlock
     from asgi_lab.clock import Horizon as Horizon
-    from asgi_lab.clock import real as real
     from asgi_lab.clock import Refused as Refused
     from asgi_lab.clock import Stall as Stall
+    from asgi_lab.clock import cpu as cpu
+    from asgi_lab.clock import real as real
     from asgi_lab.clock import virtual as virtual
     from asgi_lab.comparison import compare as compare
     from asgi_lab.events import Event as Event
@@ -73,7 +73,7 @@ _HOMES = {
     "user": "asgi_lab.client",
     "ws": "asgi_lab.client",
 }
-__all__ = list(_HOMES)  # noqa: PLE0605
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

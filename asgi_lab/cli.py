@@ -10,7 +10,7 @@ import click
 from asgi_lab import __version__
 
 VIEWS = ("timeline", "events", "sequence", "layers", "concurrency", "summary")
-SERVER_NAMES = ("uvicorn", "hypercorn", "daphne", "granian", "gunicorn", "wsgiref")
+SERVER_NAMES = ("uvicorn", "hypercorn", "daphne", "granian", "gunicorn", "lab")
 
 EXAMPLES = """\b
 Examples:
@@ -20,6 +20,7 @@ Examples:
   asgi-lab trace main:app -r 'POST /items {"a": 1}' -r "WS /chat hello | bye"
   asgi-lab trace main.py --server granian --workers 2 --record trace.jsonl
   asgi-lab trace shop.wsgi:application                 Flask, Django, any WSGI app: the same
+  asgi-lab trace main:app --virtual -r "GET /slow" -n 100      simulated, done at once
 """
 
 
@@ -31,6 +32,7 @@ def main() -> None:
     \b
       asgi-lab trace main:app          trace an app of yours, live
       asgi-lab show trace.jsonl        look at a recorded trace again
+      asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
     """
 
 
@@ -56,7 +58,7 @@ def view_options(command: Any) -> Any:
 @click.option(
     "--server",
     type=click.Choice(SERVER_NAMES),
-    help="The server to run it on.  [default: uvicorn; for WSGI gunicorn, else wsgiref]",
+    help="The server to run it on.  [default: uvicorn; for WSGI gunicorn, else lab, our own]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -72,6 +74,12 @@ def view_options(command: Any) -> Any:
     show_default=True,
     help="Processes; their traces are merged.",
 )
+@click.option(
+    "--virtual",
+    is_flag=True,
+    help="Simulate -r requests in memory, in virtual time: no server, no waiting, the same each time.",
+)
+@click.option("--threads", type=click.IntRange(1), help="Threads of each WSGI worker (--virtual).")
 @click.option("--reload", is_flag=True, help="Restart when the code changes (uvicorn).")
 @click.option("--loop", metavar="NAME", help="The server's event loop: asyncio or uvloop.")
 @click.option(
@@ -124,6 +132,12 @@ def trace(**options: Any) -> None:
     `application`), or a file. ASGI or WSGI is found out by itself. What follows `--` goes to the
     server's own command line.
     """
+    if options.pop("virtual"):
+        from asgi_lab.commands.virtual import run_virtual
+
+        sys.exit(run_virtual(**options))
+    if options.pop("threads"):
+        raise click.UsageError("--threads goes with --virtual; for a server: -- --threads N")
     from asgi_lab.commands.trace import run_trace
 
     sys.exit(run_trace(**options))
@@ -145,3 +159,61 @@ def show(**options: Any) -> None:
     from asgi_lab.commands.show import run_show
 
     sys.exit(run_show(**options))
+
+
+@main.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "-r",
+    "--request",
+    "requests",
+    multiple=True,
+    required=True,
+    metavar='"GET /x"',
+    help="Send this request to both; repeatable.",
+)
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar='"NAME: VALUE"', help="A header for all."
+)
+@click.option(
+    "-n", "--count", default=1, type=click.IntRange(1), help="Send the requests so many times."
+)
+@click.option(
+    "-c", "--concurrency", type=click.IntRange(1), help="So many at once.  [default: all]"
+)
+@click.option(
+    "--every", type=click.FloatRange(0), metavar="SECONDS", help="One request each so many seconds."
+)
+@click.option(
+    "--workers", default=1, type=click.IntRange(1), show_default=True, help="Of a WSGI app."
+)
+@click.option("--threads", type=click.IntRange(1), help="Of each worker of a WSGI app.")
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    type=click.Choice(("memory", *SERVER_NAMES)),
+    help="What they run on; twice: A on the first, B on the second.  [default: memory]",
+)
+@click.option("--real", is_flag=True, help="On the real clock. By default in virtual time.")
+@click.option(
+    "--app-dir", default=".", metavar="DIR", help="Where to import from.  [default: here]"
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def compare(**options: Any) -> None:
+    r"""Run the same workload on two apps, or on one app on two servers: one axis of time.
+
+    A and B are targets as in `asgi-lab trace`. Requests all come at once, unless told otherwise.
+
+    \b
+    Examples:
+      asgi-lab compare flask_app:app fastapi_app:app -r "GET /slow" -n 20 --workers 4
+      asgi-lab compare main:app main:app --server uvicorn --server hypercorn -r "GET /" -n 50
+      asgi-lab compare old:app new:app -r "GET /a" -r "GET /b" -n 10 --every 0.1
+    """
+    from asgi_lab.commands.compare import run_compare
+
+    sys.exit(run_compare(**options))

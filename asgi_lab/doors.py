@@ -84,7 +84,9 @@ def check(setup: "Setup") -> None:
     if setup.workers > 1 and server != "memory" and setup.target is None:
         raise ValueError("several workers need the app by name: each process imports it")
     if setup.threads is not None and server != "memory" and not (wsgi and server == "lab"):
-        raise ValueError(f"threads= is for the server `memory`, and of WSGI `lab`; not for {server}")
+        raise ValueError(
+            f"threads= is for the server `memory`, and of WSGI `lab`; not for {server}"
+        )
 
 
 @asynccontextmanager
@@ -93,13 +95,11 @@ async def open_door(setup: "Setup", done: "Done") -> AsyncIterator[Any]:
     in_process = setup.server != "memory" and setup.target is not None
     if in_process and not isinstance(setup.clock, Virtual):
         opened = in_a_process(setup, done)
-    elif setup.server != "memory":
-        done.recorder = recorder_here(setup.max_events, setup.redact)
-        opened = in_a_thread(setup, setup.traced(done.recorder))
     else:
-        done.recorder = recorder_here(setup.max_events, setup.redact)
+        done.recorder = recorder_here(setup.max_events, setup.redact, done.stop)
         in_memory = wsgi_in_memory if setup.interface == "wsgi" else asgi_in_memory
-        opened = in_memory(setup, setup.traced(done.recorder))
+        serve = in_memory if setup.server == "memory" else in_a_thread
+        opened = serve(setup, setup.traced(done.recorder))
     try:
         async with opened as door:
             yield door
@@ -137,7 +137,7 @@ def size_pools(threads: int) -> None:
 
 @asynccontextmanager
 async def wsgi_in_memory(setup: "Setup", app: Any) -> AsyncIterator[Any]:
-    """Call a WSGI app from workers: so many processes (in real time, threads) of so many threads."""
+    """Call a WSGI app from workers: processes (in real time, threads) of so many threads each."""
     from asgi_lab.memory.wsgi import WSGIDoor
     from asgi_lab.wsgi_server import sync, threaded
 

@@ -60,7 +60,9 @@ async def run(
     clock = clock or choose_clock(server, interface)
     if timeout is None and isinstance(clock, Real):
         timeout = 30.0
-    setup = Setup(app, interface, target, server, clock, workers, threads, layers, redact, max_events)
+    setup = Setup(
+        app, interface, target, server, clock, workers, threads, layers, redact, max_events
+    )
     setup.check()
     performance: Performance = {
         "clients": check_clients(clients),
@@ -127,17 +129,31 @@ class Done:
     """What a run has come to so far; whole after its end."""
 
     recorder: Recorder | None = None
+    until: int | None = None
+    """Events that count; those after them come from the undoing of a world."""
     recorded: Trace | None = None
     """Of a server in another process."""
     results: tuple[Any, ...] = ()
     exact: bool = False
     header: dict[str, Any] = field(default_factory=dict)
 
+    def begin(self) -> None:
+        """Note when the clients begin, in ns of the trace: the app may have taken time to start."""
+        if self.recorder is not None:
+            self.header["clients_at"] = self.recorder.clock() - self.recorder.origin
+
+    def stop(self, recorder: Recorder) -> None:
+        """Note that the world ends: what is recorded from now on is its undoing."""
+        self.until = recorder.total
+
     def trace(self, setup: Setup) -> Trace:
         """Return the trace."""
         taken = self.recorded
         if taken is None:
             taken = snapshot(self.recorder) if self.recorder is not None else Trace()
+            taken = taken.of(
+                event for event in taken if self.until is None or event.seq < self.until
+            )
         header = {
             **taken.header,
             "server": setup.served_by,
@@ -156,6 +172,7 @@ async def perform_in(setup: Setup, performance: Performance, done: Done) -> None
     from asgi_lab.doors import open_door
 
     async with open_door(setup, done) as door:
+        done.begin()
         done.results = await perform(door, **performance)
 
 
@@ -167,4 +184,3 @@ def check_clients(clients: tuple[Any, ...]) -> list[Any]:
     if not listed:
         raise ValueError('a run needs a client at least: run(app, get("/"))')
     return listed
-

@@ -205,6 +205,14 @@ class FileWriter:
             view = view[self._raw.write(view) :]
 
 
+def write_trace(trace: Trace, path: str | Path) -> None:
+    """Write a whole trace to a file. Raises `OSError` if it cannot be written."""
+    file = Path(path)
+    lines = [dumps(dict(trace.header)) + "\n", *map(encode_event, trace.events)]
+    data = "".join(lines).encode()
+    file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
+
+
 def _lock(file: IO[bytes]) -> bool:
     """Take the file for this process, as long as it is open. Devices cannot be taken."""
     try:

@@ -70,7 +70,9 @@ class Request:
     def __init__(self, recorder: Recorder, environ: Environ) -> None:
         self.recorder = recorder
         self.door, self.task = next(recorder.connections) << 8, next(recorder.tasks)
-        self._began = self.note("scope", *recorder.keep(freeze_environ(environ, self.recorder.thread())))
+        self._began = self.note(
+            "scope", *recorder.keep(freeze_environ(environ, self.recorder.thread()))
+        )
         self._ended = False
 
     def note(self, kind: str, *facts: Any) -> int:
@@ -188,7 +190,10 @@ class SizedResponse(Response):
 
 
 def freeze_environ(environ: Any, thread: int) -> Facts:
-    """Return the facts of an environ: what a scope would say, from PEP 3333's names; `thread` calls the app."""
+    """Return the facts of an environ: what a scope would say, from PEP 3333's names.
+
+    `thread` is the number of the thread that calls the app.
+    """
     try:
         pairs: list[tuple[str, Atom]] = [
             (key, atom(environ[name])) for name, key in ENVIRON_KEYS.items() if name in environ

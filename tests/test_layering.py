@@ -40,17 +40,30 @@ def test_the_core_imports_the_stdlib_and_downward_only() -> None:
 
 
 def test_only_the_top_imports_what_must_be_installed() -> None:
-    allowed = {"view": {"rich"}, "": {"click", "anyio"}}
+    allowed = {
+        "view": {"rich"},
+        "clock": {"anyio", "uvloop"},
+        "memory": {"h11", "wsproto"},
+        "server": {"h11", "wsproto"},
+        "wsgi_server": {"h11"},
+        "": {"click", "anyio"},
+    }
     above = {"adapters", "client", "commands", "samples"}
+    run = {"experiment.py", "comparison.py", "doors.py"}  # they bring all together
     for path in ROOT.rglob("*.py"):
         folder = path.relative_to(ROOT).parts[0] if path.parent != ROOT else ""
-        if folder in above or path.name in ("cli.py", "__main__.py"):
+        if (
+            folder in above
+            or path.name in ("cli.py", "__main__.py", "__init__.py")
+            or path.name in run
+        ):
             continue
         for name in imports(path):
             package = name.partition(".")[0]
             known = sys.stdlib_module_names | {"asgi_lab"} | allowed.get(folder, set())
             assert package in known, f"{path.relative_to(ROOT)}: {name}"
-            above_it = name.startswith(tuple(f"asgi_lab.{part}" for part in (*above, "cli")))
+            forbidden = {*above, "cli"} - ({"client"} if folder == "memory" else set())
+            above_it = name.startswith(tuple(f"asgi_lab.{part}" for part in forbidden))
             assert not above_it, f"{path.relative_to(ROOT)}: {name}"
 
 
@@ -68,3 +81,20 @@ def test_importing_the_package_is_light() -> None:
         *sys.stdlib_module_names,
         "asgi_lab",
     }
+
+
+def test_servers_know_neither_the_tracer_nor_one_another() -> None:
+    """They are teaching material, and could be used without the rest."""
+    for folder in ("server", "wsgi_server"):
+        for path in (ROOT / folder).glob("*.py"):
+            for name in imports(path):
+                own = name.startswith(f"asgi_lab.{folder}") or name == "asgi_lab.types"
+                assert own or not name.startswith("asgi_lab"), f"{path.name}: {name}"
+
+
+def test_worlds_know_no_app() -> None:
+    """Virtual time knows the recorder, which tells it time, and nothing of servers or clients."""
+    allowed = ("asgi_lab.clock", "asgi_lab.recorder", "asgi_lab.running")
+    for path in (ROOT / "clock").glob("*.py"):
+        for name in imports(path):
+            assert not name.startswith("asgi_lab") or name.startswith(allowed), f"{path}: {name}"

@@ -12,6 +12,12 @@ from asgi_lab.interface import Interface
 
 HOSTED = "asgi_lab.adapters.hosted:app"
 
+LAB_THREADS = 4
+"""Threads of each process in which our own server runs a WSGI app; `-- --threads N` for others."""
+
+INTERFACES = {"asgi": "server", "asgi2": "server", "wsgi": "wsgi_server"}
+"""Our own server of each interface: `asgi_lab.server`, `asgi_lab.wsgi_server`."""
+
 
 class ServerError(Exception):
     """The server cannot be used as asked; the message is for the user."""
@@ -43,12 +49,14 @@ class Server:
     serves: tuple[Interface, ...]
     command: Callable[[Options, Interface], list[str]]
     module: str = ""
+    """Where its command line is, if not in a package of its name; `{}` stands for the interface."""
     takes: frozenset[str] = field(default_factory=frozenset)
 
     def argv(self, options: Options, interface: Interface) -> list[str]:
         """Return the module and its arguments. Raises `ServerError` for what it cannot do."""
         self.check(options)
-        return [self.module or self.name, *self.command(options, interface), *options.extra, HOSTED]
+        module = self.module.format(INTERFACES[interface]) or self.name
+        return [module, *self.command(options, interface), *options.extra, HOSTED]
 
     def check(self, options: Options) -> None:
         """Raise `ServerError` if it is not installed or lacks an option that is asked for."""
@@ -68,7 +76,7 @@ class Server:
     @property
     def installed(self) -> bool:
         """Whether its package is there."""
-        return find_spec(self.module or self.name) is not None
+        return bool(self.module) or find_spec(self.name) is not None
 
 
 def _uvicorn(options: Options, _: Interface) -> list[str]:
@@ -108,8 +116,17 @@ def _gunicorn(options: Options, interface: Interface) -> list[str]:
     return command + (["--worker-class", "asgi"] if interface == "asgi" else [])
 
 
-def _wsgiref(options: Options, _: Interface) -> list[str]:
-    return ["--host", options.host, "--port", str(options.port)]
+def _lab(options: Options, interface: Interface) -> list[str]:
+    command = ["--host", options.host, "--port", str(options.port), "--log-level", "warning"]
+    if interface == "wsgi":
+        if options.loop is not None:
+            raise ServerError("a WSGI app has no event loop: leave --loop out")
+        return [*command, "--workers", str(options.workers), "--threads", str(LAB_THREADS)]
+    if options.workers > 1:
+        raise ServerError(
+            "lab serves an ASGI app in one process; uvicorn or granian take --workers"
+        )
+    return command + (["--loop", options.loop] if options.loop else [])
 
 
 SERVERS = {
@@ -122,7 +139,7 @@ SERVERS = {
         Server("daphne", ("asgi",), _daphne),
         Server("granian", ("asgi", "wsgi"), _granian, takes=frozenset(("workers", "loop"))),
         Server("gunicorn", ("wsgi", "asgi"), _gunicorn, takes=frozenset(("workers",))),
-        Server("wsgiref", ("wsgi",), _wsgiref, "asgi_lab.adapters.wsgi_reference"),
+        Server("lab", ("asgi", "wsgi"), _lab, "asgi_lab.{}", frozenset(("workers", "loop"))),
     )
 }
 
@@ -132,7 +149,7 @@ def choose_server(name: str | None, interface: Interface) -> Server:
     if name is None:
         if interface == "asgi":
             return SERVERS["uvicorn"]
-        return SERVERS["gunicorn"] if SERVERS["gunicorn"].installed else SERVERS["wsgiref"]
+        return SERVERS["gunicorn"] if SERVERS["gunicorn"].installed else SERVERS["lab"]
     server = SERVERS[name]
     if interface not in server.serves:
         able = [s.name for s in SERVERS.values() if interface in s.serves]

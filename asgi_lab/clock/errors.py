@@ -26,6 +26,8 @@ class Refused(VirtualTimeError):
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised in every thread of a world that ends. An interrupt, so that nothing swallows it:
-    asyncio lets interrupts through where it keeps other exceptions in a task.
+    """Raised in every thread of a world that ends.
+
+    An interrupt, so that nothing swallows it: asyncio lets interrupts through where it keeps other
+    exceptions in a task.
     """

@@ -87,7 +87,10 @@ class OrderedWeakSet:
         return iter([m for ref in list(self._members.values()) if (m := ref()) is not None])
 
 
-class VirtualLoop(base_events.BaseEventLoop):
+_Loop: Any = base_events.BaseEventLoop
+
+
+class VirtualLoop(_Loop):  # type: ignore[misc]
     """An event loop of a world. `latency` of its connections is the world's, in ns."""
 
     _scheduled: list[Any]
@@ -114,7 +117,7 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Make a future."""
         return VirtualFuture(loop=self)
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Timer:  # type: ignore[override]
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Timer:
         """Call back at a time, rounded to the nearest nanosecond."""
         self._check_closed()
         at = round(when * NS)
@@ -150,9 +153,11 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Use a default pool of the same size on every machine."""
         if executor is None and self._default_executor is None:
             self._default_executor = ThreadPoolExecutor(self.world.pool_size, "asyncio")
-        return super().run_in_executor(executor, func, *args)  # type: ignore[arg-type]
+        return super().run_in_executor(executor, func, *args)
 
-    async def create_server(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:  # type: ignore[override]  # fmt: skip
+    async def create_server(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> Any:
         """Listen in memory."""
         from asgi_lab.clock.network import listen
 
@@ -161,7 +166,9 @@ class VirtualLoop(base_events.BaseEventLoop):
             self._refuse("a server on a real socket")
         return listen(self, protocol_factory, host, port)
 
-    async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:  # type: ignore[override]  # fmt: skip
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> Any:
         """Connect in memory."""
         from asgi_lab.clock.network import connect
 
@@ -170,7 +177,7 @@ class VirtualLoop(base_events.BaseEventLoop):
             self._refuse("a connection on a real socket")
         return await connect(self, protocol_factory, host, port)
 
-    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:  # type: ignore[override]
+    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
         """Every name is its own address."""
         name = host.decode() if isinstance(host, bytes) else host
         return [(2, 1, 6, "", (name, port or 0))]
@@ -179,32 +186,8 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Every address is its own name."""
         return sockaddr[0], str(sockaddr[1])
 
-    async def subprocess_exec(self, *_: Any, **__: Any) -> Any:
-        """Refused."""
-        self._refuse("a subprocess")
-
-    async def subprocess_shell(self, *_: Any, **__: Any) -> Any:
-        """Refused."""
-        self._refuse("a subprocess")
-
-    def add_reader(self, *_: Any) -> Any:
-        """Refused."""
-        self._refuse("watching a real file descriptor")
-
-    add_writer = remove_reader = remove_writer = add_reader
-
-    async def create_datagram_endpoint(self, *_: Any, **__: Any) -> Any:
-        """Refused."""
-        self._refuse("a datagram socket")
-
-    async def sock_connect(self, *_: Any) -> Any:
-        """Refused."""
-        self._refuse("a real socket")
-
-    sock_recv = sock_recv_into = sock_sendall = sock_accept = sock_sendto = sock_recvfrom = sock_connect  # fmt: skip
-
     def add_signal_handler(self, *_: Any) -> None:
-        """Not available, as on Windows: callers know what to do without."""
+        """Raise NotImplementedError, as on Windows: callers know what to do without."""
         raise NotImplementedError
 
     def _no_tls(self, options: dict[str, Any]) -> None:
@@ -214,3 +197,25 @@ class VirtualLoop(base_events.BaseEventLoop):
     def _refuse(self, what: str) -> Any:
         text = f"{what} cannot be simulated in virtual time; use the real clock: clock=real()"
         self.world.fail(Refused(text))
+
+
+REFUSED = {
+    "a subprocess": "subprocess_exec subprocess_shell",
+    "a real file descriptor": "add_reader add_writer connect_read_pipe connect_write_pipe",
+    "a datagram socket": "create_datagram_endpoint",
+    "a Unix socket": "create_unix_server create_unix_connection",
+    "a real socket": "sock_connect sock_accept sock_recv sock_recv_into sock_sendall sock_sendfile",
+}
+"""Methods of event loops that need the system, and what they are for."""
+
+
+def _refused(what: str) -> Callable[..., Any]:
+    def refuse(self: VirtualLoop, *_: Any, **__: Any) -> Any:
+        self._refuse(what)
+
+    return refuse
+
+
+for _what, _names in REFUSED.items():
+    for _name in _names.split():
+        setattr(VirtualLoop, _name, _refused(_what))

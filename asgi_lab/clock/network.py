@@ -60,7 +60,7 @@ class MemoryServer(asyncio.AbstractServer):
         return self._loop.world.network.get(self.address) is self
 
     async def start_serving(self) -> None:
-        """It serves already."""
+        """Do nothing: it serves already."""
 
     async def serve_forever(self) -> None:
         """Wait until it is closed."""
@@ -127,17 +127,24 @@ async def connect(loop: Any, factory: Any, host: Any, port: int) -> tuple["Pipe"
 
 
 def post(loop: Any, function: Callable[..., object], *args: Any) -> None:
-    """Call a function in an event loop soon; if it is another thread's, wake it. A closed one is
-    a process that has ended: nothing arrives there."""
+    """Call a function in an event loop soon; if it is another thread's, wake it.
+
+    A closed one is a process that has ended: nothing arrives there.
+    """
     if loop.is_closed():
         return
-    if loop is asyncio._get_running_loop():
-        loop.call_soon(function, *args)
-    else:
-        loop.call_soon_threadsafe(function, *args)
+    here = loop is asyncio._get_running_loop()
+    (loop.call_soon if here else loop.call_soon_threadsafe)(function, *args)
 
 
-class Pipe(transports._FlowControlMixin, asyncio.Transport):  # type: ignore[misc,name-defined]
+class _Base(transports._FlowControlMixin, asyncio.Transport):
+    pass
+
+
+_Transport: Any = _Base
+
+
+class Pipe(_Transport):  # type: ignore[misc]
     """One end of a connection in memory."""
 
     peer: "Pipe"
@@ -200,7 +207,7 @@ class Pipe(transports._FlowControlMixin, asyncio.Transport):  # type: ignore[mis
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
-        """It can."""
+        """Return True."""
         return True
 
     def write_eof(self) -> None:
@@ -251,7 +258,7 @@ class Pipe(transports._FlowControlMixin, asyncio.Transport):  # type: ignore[mis
                 self._feed(piece)
 
     def _taken(self, size: int) -> None:
-        """The other end has taken so many bytes."""
+        """Note that the other end has taken so many bytes."""
         self._size -= size
         if not self._lost:
             self._maybe_resume_protocol()

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from asgi_lab.clock import genuine
@@ -11,8 +12,13 @@ from asgi_lab.recorder import LIMIT, Recorder
 from asgi_lab.running import current
 
 
-def recorder_here(max_events: int = LIMIT, redact: bool = True) -> Recorder:
-    """Return a recorder that notes the time of the caller's world: virtual, or real."""
+def recorder_here(
+    max_events: int = LIMIT, redact: bool = True, on_stop: Callable[[Recorder], object] = repr
+) -> Recorder:
+    """Return a recorder that notes the time of the caller's world: virtual, or real.
+
+    `on_stop` is told when a virtual world ends: what is recorded after that is its undoing.
+    """
     actor = this_actor()
     if actor is None:
         return Recorder(max_events, redact=redact)
@@ -20,6 +26,7 @@ def recorder_here(max_events: int = LIMIT, redact: bool = True) -> Recorder:
     recorder = Recorder(max_events, world.clock, redact, thread_number)
     recorder.started = time.time_ns()
     world.on_block = lambda actor, what, began: note_block(recorder, world, what, began)
+    world.on_stop = lambda: on_stop(recorder)
     return recorder
 
 
@@ -39,5 +46,3 @@ def note_block(recorder: Recorder, world: World, what: str, began: int) -> None:
     call = what if what in ("time.sleep", "cpu") else called or what
     facts: Any = (("call", call), ("at", at))
     recorder.append((world.now, "block", door, task, began, facts))
-
-

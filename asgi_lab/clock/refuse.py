@@ -82,7 +82,7 @@ def _only_virtual_loops(replace: Replace, owner: Any, name: str = "run_forever")
 
 
 def _note_connections(replace: Replace) -> None:
-    """A real connection works, but no virtual time passes meanwhile: the run is not exact."""
+    """Let real connections be; but no virtual time passes meanwhile: the run is not exact."""
     ours = socket.socket.connect
 
     @functools.wraps(ours)

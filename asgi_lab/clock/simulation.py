@@ -60,7 +60,7 @@ def simulate_async(world: World, main: Callable[[], Coroutine[Any, Any, T]]) -> 
     def function() -> T:
         loop = VirtualLoop(world)
         try:
-            result = loop.run_until_complete(main())
+            result: T = loop.run_until_complete(main())
             finish(loop)
             return result
         except BaseException:
@@ -98,10 +98,11 @@ def abandon(loop: VirtualLoop) -> None:
         with suppress(BaseException):
             loop.call_soon(loop.stop)
             loop.run_forever()
-    for task in asyncio.all_tasks(loop):
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    left: set[Any] = set(asyncio.all_tasks(loop))
+    for task in left:
+        task._log_destroy_pending = False
     with suppress(BaseException):
-        loop._ready.clear()  # type: ignore[attr-defined]
+        loop._ready.clear()
 
 
 @contextmanager

@@ -40,7 +40,9 @@ def start(thread: threading.Thread, process: Process | None = None) -> None:
     world.admit(actor)
 
 
-def start_aside(function: Callable[[], object], name: str, interpreter: bool = False) -> threading.Thread:
+def start_aside(
+    function: Callable[[], object], name: str, interpreter: bool = False
+) -> threading.Thread:
     """Start a thread; in a virtual world perhaps with an interpreter of its own.
 
     Such a thread stands for another process: it computes while others do.

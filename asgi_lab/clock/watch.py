@@ -166,10 +166,9 @@ class Watch:
         return Stall(
             f"thread {running.name} has stood still for {self.world.stall_after:g} s of real time "
             f"at {line}{': ' + text if text else ''}\n"
-            "It waits for something outside of virtual time: a real socket or pipe, a lock or queue "
-            "made before the run, another process"
-            + (f" (in `{called}`)" if called else "")
-            + ".\nMake the lock or queue inside the run, or use the real clock: clock=real(). "
+            f"It waits{f' in `{called}`' if called else ''} for something outside of virtual time: "
+            "a real socket or pipe, a lock or queue made before the run, another process.\n"
+            "Make the lock or queue inside the run, or use the real clock: clock=real(). "
             "If it only computes for long, in one call: virtual(stall_after=seconds)."
         )
 

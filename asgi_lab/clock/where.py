@@ -8,18 +8,21 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from asgi_lab.running import slices
+
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _PACKAGE = str(Path(__file__).parent.parent)
+_STEPPED = slices.__code__
+"""Of the tracer, which steps coroutines: it stands between who awaits and what is awaited."""
 _CELL = re.compile(r"ipykernel_\d+")
 
 
 def is_library(filename: str) -> bool:
     """Whether a file belongs to Python, an installed package, or this one."""
     return (
-        (filename.startswith((_STDLIB, _PACKAGE + "/", "<frozen"))
-        and not filename.startswith(_PACKAGE + "/samples"))
-        or "site-packages" in filename
-    )
+        filename.startswith((_STDLIB, _PACKAGE + "/", "<frozen"))
+        and not filename.startswith(_PACKAGE + "/samples")
+    ) or "site-packages" in filename
 
 
 def place(code: CodeType, line: int) -> str:
@@ -52,7 +55,10 @@ def chain(awaited: Any) -> Iterator[Any]:
     """Yield a coroutine or generator, what it awaits, what that awaits, and so on."""
     while awaited is not None:
         yield awaited
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+        if getattr(awaited, "gi_code", None) is _STEPPED:
+            awaited = awaited.gi_frame and awaited.gi_frame.f_locals["inner"]
+        else:
+            awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
 
 
 def frame_of(awaited: Any) -> FrameType | None:

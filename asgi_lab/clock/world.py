@@ -125,6 +125,8 @@ class World:
         self.ports = count(49_152)
         self.on_block: Callable[[Actor, str, int], None] | None = None
         """Told that the thread of an event loop waited elsewhere: what it did, and since when."""
+        self.on_stop: Callable[[], object] = int
+        """Called when the world ends, before anything is undone. It must not wait."""
         self.pools: dict[int, Any] = {}
         self.started: list[Any] = []
         """Threads that were started in this world."""
@@ -239,9 +241,9 @@ class World:
     def blocked(self, what: str, began: int) -> None:
         """Note that a wait has ended; if the thread has a running event loop, it was held."""
         actor = this_actor()
-        if actor is not None and self.on_block is not None and self.now > began:
-            if actor.loop is not None and actor.loop.is_running():
-                self.on_block(actor, what, began)
+        held = actor is not None and actor.loop is not None and actor.loop.is_running()
+        if actor is not None and held and self.on_block is not None and self.now > began:
+            self.on_block(actor, what, began)
 
     # Who runs next.
 
@@ -302,6 +304,7 @@ class World:
         """Let every wait end by `Stopped`, main's first. The mutex is held."""
         if not self.stopping:
             self.stopping, self.failure = True, failure
+            self.on_stop()
         self._ready.clear()
         self._timers.clear()
         if self.main is not None and self.main.state in (PARKED, HELD):

@@ -51,7 +51,7 @@ class Virtual:
         return simulate(self.world(), function)
 
     async def wait(self, main: Main[T]) -> T:
-        """The same as `run`, for `await`: the simulation runs at once, in this very thread."""
+        """Do the same for `await`: the simulation runs at once, in this very thread."""
         return self.run(main)
 
 
