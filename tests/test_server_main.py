@@ -146,9 +146,10 @@ def test_a_unix_socket_and_quiet(tmp_path: Path) -> None:
 def test_what_cannot_be_served(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
     (tmp_path / "broken.py").write_text("1 / 0\n")
     with command(tmp_path, "--port", "0", *arguments) as process:
-        out, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=20)
         assert said in error
-        assert (process.returncode, out) == (code, "")
+        assert "Usage:" not in error
+        assert process.returncode == code
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
