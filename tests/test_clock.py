@@ -66,7 +66,7 @@ def by_threads(gaps: list[float], services: list[float], servers: int) -> list[i
         for i, gap in enumerate(gaps):
             time.sleep(gap)
             requests.put(i)
-        for thread in threads:
+        for _ in threads:
             requests.put(None)
         for thread in threads:
             thread.join()

@@ -63,7 +63,7 @@ def test_only_the_top_imports_what_must_be_installed() -> None:
             known = sys.stdlib_module_names | {"asgi_lab"} | allowed.get(folder, set())
             assert package in known, f"{path.relative_to(ROOT)}: {name}"
             forbidden = {*above, "cli"} - ({"client"} if folder == "memory" else set())
-            above_it = name.startswith(tuple(f"asgi_lab.{part}" for part in forbidden))
+            above_it = (name + ".").startswith(tuple(f"asgi_lab.{part}." for part in forbidden))
             assert not above_it, f"{path.relative_to(ROOT)}: {name}"
 
 
