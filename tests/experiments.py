@@ -6,11 +6,20 @@ whoever has not installed one can run the rest.
 """
 
 import asyncio
+import gc
 import hashlib
 import heapq
+import logging
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -53,6 +62,21 @@ def recurrence(arrivals: Iterable[int], services: Iterable[int], servers: int) -
         heapq.heappush(free, end)
         done.append(end)
     return done
+
+
+def standing() -> list[Any]:
+    """Return what a run must leave as it was: all that it replaces, and the threads."""
+    return [
+        (time.sleep, time.monotonic, time.perf_counter, time.time),
+        (threading.Lock, threading.RLock, threading.Thread.start, threading.Thread.join),
+        (queue.SimpleQueue, ThreadPoolExecutor.submit, ThreadPoolExecutor.__init__),
+        (asyncio.new_event_loop, asyncio.wait_for, asyncio.BaseEventLoop.run_forever),
+        (subprocess.Popen.__init__, os.fork, socket.socket.connect),
+        (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)),
+        (signal.getitimer(signal.ITIMER_REAL), gc.isenabled(), sys.get_asyncgen_hooks()),
+        (sys.stdout.write, sys.stdout.flush, logging.getLogger("concurrent.futures").filters[:]),
+        sorted(thread.name for thread in threading.enumerate()),
+    ]
 
 
 # Raw ASGI.
