@@ -39,7 +39,7 @@ async def on_uvicorn(app: Any) -> AsyncIterator[str]:
     config = uvicorn.Config(app, port=0, log_config=None, ws="wsproto", http="h11")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
+    while not server.started:
         await asyncio.sleep(0.001)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True

@@ -19,7 +19,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 async def until_told(told: Any, name: str) -> None:
     """Wait until the observer has been told this; in the jumping loop, each round is quick."""
-    while name not in [each for _, each, _ in told]:  # noqa: ASYNC110
+    while name not in [each for _, each, _ in told]:
         await asyncio.sleep(0.001)
 
 
