@@ -74,6 +74,8 @@ def test_scopes_of_other_requests() -> None:
     assert scope_of(get("*", method="OPTIONS"))["path"] == "*"
     assert scope_of(get("/a"), root_path="/api/")["path"] == "/api/a"
     assert scope_of(get("/a"), root_path="/api/")["root_path"] == "/api"
+    bare = scope_of(b"GET HTTP://real?q HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert (bare["path"], bare["query_string"], bare["headers"][0][1]) == ("/", b"q", b"real")
     on_socket = scope_of(get())
     assert on_socket["client"] is None
     assert on_socket["server"][1] is None
@@ -274,7 +276,8 @@ def test_a_client_that_goes(loop: str, caplog: pytest.LogCaptureFixture) -> None
     assert logged(caplog) == []
 
 
-def test_a_client_that_sends_no_more_still_gets_its_answer() -> None:
+@both_loops
+def test_a_client_that_sends_no_more_still_gets_its_answer(loop: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         body = await read_body(receive)
         assert await receive() == {"type": "http.disconnect"}
@@ -286,7 +289,7 @@ def test_a_client_that_sends_no_more_still_gets_its_answer() -> None:
             client.writer.write_eof()
             assert body_of(await client.read()) == b"hi"
 
-    run(main())
+    run(main(), loop)
 
 
 def test_an_upload_that_breaks_off() -> None:

@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._observe = config.observe
         self._closing = False
+        self._all_heard = False
         self._stalled: asyncio.TimerHandle | None = None
         self._unsent = 0
         self.outflow = Outflow()
@@ -80,6 +81,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Note that the client sends no more; return whether to stay open (TLS has no half)."""
         self.tell("end of bytes in", None)
+        self._all_heard = True
         self.session.eof()
         return not self.secure
 
@@ -103,7 +105,10 @@ class Connection(asyncio.Protocol):
         """Let it go on: enough has been sent."""
         self.tell("resume writing", None)
         self.outflow.resume()
-        self._stop_watching()
+        if self._closing:
+            self._watch_sending()  # the last of it is awaited, too
+        else:
+            self._stop_watching()
 
     # What a session asks for.
 
@@ -135,7 +140,7 @@ class Connection(asyncio.Protocol):
         """
         if self._closing:
             return
-        if not self.transport.can_write_eof():
+        if self._all_heard or not self.transport.can_write_eof():
             self.close()
             return
         self.session = Lingering(self)

@@ -70,9 +70,10 @@ class Lifespan:
             logger.error("shutdown failed: %s", answer.get("message") or "the app gave no reason")
 
     async def end(self) -> None:
-        """Wait a moment for the task to return, then cancel it."""
+        """Cancel the task, unless it returns in a moment; one that owes an answer had its time."""
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=GRACE)
+            if not self._asked:
+                await asyncio.wait([self._task], timeout=GRACE)
             self._task.cancel()
             await asyncio.wait([self._task], timeout=GRACE)
 

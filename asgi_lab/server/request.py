@@ -13,6 +13,9 @@ REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP/(\d)\
 HOST = re.compile(rb"([\w.!$&'()*+,;=~%-]*|\[[0-9A-Fa-f:.]+\])(:\d*)?", re.ASCII)
 """RFC 3986, section 3.2.2; an empty one is allowed: RFC 9112, section 3.2."""
 
+ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(.*)")
+"""A target with its own host, as a proxy is asked: RFC 9112, section 3.2.2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -82,7 +85,8 @@ def check_target(request: Request) -> None:
     target = request.target
     if request.method == b"CONNECT":
         raise Refusal(501, "this is no proxy")
-    absolute = target.lower().startswith((b"http://", b"https://"))
+    absolute = ABSOLUTE.fullmatch(target)
+    right_host = absolute is not None and absolute[1] and HOST.fullmatch(absolute[1])
     asterisk = target == b"*" and request.method == b"OPTIONS"
-    if not (target.startswith(b"/") or absolute or asterisk) or b"#" in target:
+    if not (target.startswith(b"/") or right_host or asterisk) or b"#" in target:
         raise Refusal(400, f"the target is no path: {target[:80]!r}")

@@ -1,9 +1,9 @@
 """A request as ASGI says it: the scope (ASGI "HTTP" and "WebSocket", Connection Scope)."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from asgi_lab.server.request import Request
+from asgi_lab.server.request import ABSOLUTE, Request
 from asgi_lab.types import Scope
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
@@ -43,20 +43,18 @@ def websocket_scope(request: Request, root_path: str = "", **connection: Any) ->
 def place(request: Request, root_path: str) -> dict[str, Any]:
     """Return path, query and headers.
 
-    An absolute target, `http://host/path`, has its own host, which counts instead of the header's
-    (RFC 9112, section 3.2.2). A `root_path` is what a proxy has cut off, and `path` has it again.
+    A target may have its own host, which counts instead of the header's (RFC 9112, section 3.2.2).
+    A `root_path` is what a proxy has cut off, and `path` has it again.
     """
-    target, headers = request.target.decode("ascii"), request.headers
-    if not target.startswith(("/", "*")):
-        absolute = urlsplit(target)
-        host = absolute.netloc.rpartition("@")[2].encode()
-        headers = [(b"host", host), *(pair for pair in headers if pair[0] != b"host")]
-        target = (absolute.path or "/") + ("?" + absolute.query if absolute.query else "")
-    raw_path, _, query = target.partition("?")
+    target, headers = request.target, request.headers
+    if absolute := ABSOLUTE.fullmatch(target):
+        headers = [(b"host", absolute[1]), *(pair for pair in headers if pair[0] != b"host")]
+        target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+    raw_path, _, query = target.partition(b"?")
     return {
-        "path": root_path + unquote(raw_path),
-        "raw_path": root_path.encode() + raw_path.encode(),
-        "query_string": query.encode(),
+        "path": root_path + unquote(raw_path.decode("ascii")),
+        "raw_path": root_path.encode() + raw_path,
+        "query_string": query,
         "root_path": root_path,
         "headers": headers,
     }
