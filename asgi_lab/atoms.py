@@ -20,11 +20,11 @@ keeping of those without a detour; for others they return None, and `freeze_scop
 `freeze_message` look closer. Nothing here raises: a broken message is described, not rejected.
 """
 
-import os
-import sysconfig
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
+
+from asgi_lab.source import is_library, place
 
 Atom = Any  # int | float | bool | str | bytes | None | tuple[Atom, ...] | dict[str, Atom]
 Facts = tuple[Any, ...]
@@ -254,27 +254,14 @@ def freeze_error(error: BaseException) -> Pairs:
 
 def raised_at(error: BaseException) -> str:
     """Return `file:line in function` of the innermost frame in the user's own code, if any."""
-    place = ""
+    found = ""
     traceback = error.__traceback__
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not is_library(code.co_filename):
-            place = f"{code.co_filename}:{traceback.tb_lineno} in {code.co_name}"
+        frame = traceback.tb_frame
+        if not is_library(frame.f_code.co_filename):
+            found = place(frame, traceback.tb_lineno)
         traceback = traceback.tb_next
-    return place
-
-
-def is_library(filename: str) -> bool:
-    """Return whether a source file is Python's, an installed package's or the tracer's own."""
-    return (
-        "site-packages" in filename
-        or filename.startswith((_STDLIB, "<frozen"))
-        or os.path.dirname(filename) == _OURS
-    )
-
-
-_STDLIB = sysconfig.get_paths()["stdlib"]
-_OURS = os.path.dirname(__file__)
+    return found
 
 
 def atom(value: Any, depth: int = 0) -> Atom:

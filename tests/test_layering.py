@@ -9,7 +9,7 @@ import asgi_lab
 
 ROOT = Path(asgi_lab.__file__).parent
 ORDER = (
-    "types", "atoms", "redact", "recorder", "merge", "events", "files", "ticker", "running",
+    "types", "source", "atoms", "redact", "recorder", "merge", "events", "files", "ticker", "running",
     "threads", "standin", "interface", "layers", "tracer", "wsgi", "api",
 )  # fmt: skip
 """The core, downward: from what knows nothing to what knows most."""
@@ -94,7 +94,7 @@ def test_servers_know_neither_the_tracer_nor_one_another() -> None:
 
 def test_worlds_know_no_app() -> None:
     """Virtual time knows the recorder, which tells it time, and nothing of servers or clients."""
-    allowed = ("asgi_lab.clock", "asgi_lab.recorder", "asgi_lab.running")
+    allowed = tuple(f"asgi_lab.{name}" for name in ("clock", "recorder", "running", "source"))
     for path in (ROOT / "clock").glob("*.py"):
         for name in imports(path):
             assert not name.startswith("asgi_lab") or name.startswith(allowed), f"{path}: {name}"

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable
 
-from asgi_lab.atoms import is_library
+from asgi_lab.source import is_library
 
 BEGIN = re.compile(r"(?P<bar>\s*[|+] )?(\S.*)?\(most recent call last\):$")
 """The first line of a traceback; in an exception group, behind a bar."""

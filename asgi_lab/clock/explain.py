@@ -7,8 +7,9 @@ from typing import Any
 
 from asgi_lab.clock.errors import Deadlock, VirtualTimeError
 from asgi_lab.clock.locks import VirtualLock
-from asgi_lab.clock.where import chain, frame_of, is_library, place, source, user_frame
+from asgi_lab.clock.where import chain, frame_of, line_of, user_frame
 from asgi_lab.clock.world import NS, Actor, World
+from asgi_lab.source import is_library
 
 MOST = 8
 """Waits that a message lists; of the others it says how many."""
@@ -135,5 +136,4 @@ def at(frame: FrameType | None) -> str:
     """Return at which line."""
     if frame is None:
         return ""
-    text = source(frame.f_code, frame.f_lineno)
-    return f", at {place(frame.f_code, frame.f_lineno)}" + (f": {text}" if text else "")
+    return f", at {line_of(frame)}"

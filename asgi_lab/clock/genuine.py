@@ -6,7 +6,7 @@ import threading
 import time
 
 monotonic = time.monotonic
-thread_time = time.thread_time
+thread_time = getattr(time, "thread_time", time.perf_counter)  # a browser has no threads
 allocate_lock = _thread.allocate_lock
 get_ident = _thread.get_ident
 Local = threading.local

@@ -252,7 +252,7 @@ def _ordered_scopes(patches: Patches) -> None:
 
 def _module_locks(patches: Patches) -> None:
     """Replace the plain locks that the user's modules hold, made before the run."""
-    from asgi_lab.clock.where import is_library
+    from asgi_lab.source import is_library
 
     for module in list(sys.modules.values()):
         space = getattr(module, "__dict__", None)

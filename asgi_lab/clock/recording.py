@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_lab.clock import genuine
-from asgi_lab.clock.where import place, user_frame
+from asgi_lab.clock.where import user_frame
 from asgi_lab.clock.world import World, this_actor
 from asgi_lab.recorder import LIMIT, Recorder
 from asgi_lab.running import current
+from asgi_lab.source import place
 
 
 def recorder_here(
@@ -42,7 +43,7 @@ def note_block(recorder: Recorder, world: World, what: str, began: int) -> None:
     if of is not recorder:
         return
     frame, called = user_frame(sys._getframe(1))
-    at = place(frame.f_code, frame.f_lineno) if frame is not None else "?"
+    at = place(frame, frame.f_lineno) if frame is not None else "?"
     call = what if what in ("time.sleep", "cpu") else called or what
     facts: Any = (("call", call), ("at", at))
     recorder.append((world.now, "block", door, task, began, facts))

@@ -14,7 +14,7 @@ from typing import Any
 
 from asgi_lab.clock.errors import Refused
 from asgi_lab.clock.loop import VirtualLoop
-from asgi_lab.clock.where import place, source, user_frame
+from asgi_lab.clock.where import line_of, user_frame
 from asgi_lab.clock.world import this_actor
 
 Replace = Callable[[Any, str, Any], None]
@@ -46,10 +46,7 @@ def refuse(what: str) -> None:
     if actor is None:
         return
     frame, _ = user_frame(sys._getframe(1))
-    where = ""
-    if frame is not None:
-        text = source(frame.f_code, frame.f_lineno)
-        where = f" ({place(frame.f_code, frame.f_lineno)}{': ' + text if text else ''})"
+    where = f" ({line_of(frame)})" if frame is not None else ""
     actor.world.fail(
         Refused(
             f"{what} cannot be simulated in virtual time{where}: "

@@ -18,7 +18,7 @@ from typing import Any
 
 from asgi_lab.clock import genuine as real
 from asgi_lab.clock.errors import Stall, Stopped
-from asgi_lab.clock.where import place, source, user_frame
+from asgi_lab.clock.where import line_of, user_frame
 from asgi_lab.clock.world import RUNNING, Actor, World
 
 PERIOD = 0.1
@@ -158,14 +158,10 @@ class Watch:
         running = self.world.running
         assert running is not None
         user, called = user_frame(self._frame(running, frame))
-        if user is None:
-            line, text = "a library's code", ""
-        else:
-            line = place(user.f_code, user.f_lineno)
-            text = source(user.f_code, user.f_lineno)
+        line = "a library's code" if user is None else line_of(user)
         return Stall(
             f"thread {running.name} has stood still for {self.world.stall_after:g} s of real time "
-            f"at {line}{': ' + text if text else ''}\n"
+            f"at {line}\n"
             f"It waits{f' in `{called}`' if called else ''} for something outside of virtual time: "
             "a real socket or pipe, a lock or queue made before the run, another process.\n"
             "Make the lock or queue inside the run, or use the real clock: clock=real(). "

@@ -1,43 +1,21 @@
 """Where in the user's code something waits: the line a person has to look at."""
 
 import linecache
-import re
-import sysconfig
 from collections.abc import Iterator
-from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 from asgi_lab.running import slices
+from asgi_lab.source import is_library, place
 
-_STDLIB = sysconfig.get_paths()["stdlib"]
-_PACKAGE = str(Path(__file__).parent.parent)
 _STEPPED = slices.__code__
 """Of the tracer, which steps coroutines: it stands between who awaits and what is awaited."""
-_CELL = re.compile(r"ipykernel_\d+")
 
 
-def is_library(filename: str) -> bool:
-    """Whether a file belongs to Python, an installed package, or this one."""
-    return (
-        filename.startswith((_STDLIB, _PACKAGE + "/", "<frozen"))
-        and not filename.startswith(_PACKAGE + "/samples")
-    ) or "site-packages" in filename
-
-
-def place(code: CodeType, line: int) -> str:
-    """Return `app.py:12 in handler`; a notebook's cell has no file: `cell:12 in handler`.
-
-    Never the whole path: a trace is the same on each machine.
-    """
-    name = code.co_filename
-    short = "cell" if _CELL.search(name) or name.startswith("<ipython") else Path(name).name
-    return f"{short}:{line} in {code.co_name}"
-
-
-def source(code: CodeType, line: int) -> str:
-    """Return the source line, or nothing if it is not to be had."""
-    return linecache.getline(code.co_filename, line).strip()
+def line_of(frame: FrameType) -> str:
+    """Return `app.py:12 in handler: what the line says`, as far as it is to be had."""
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return place(frame, frame.f_lineno) + (f": {text}" if text else "")
 
 
 def user_frame(frame: FrameType | None) -> tuple[FrameType | None, str]:

@@ -1,6 +1,5 @@
 """The summary: what happened, in plain words and at most 24 lines."""
 
-import os
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -175,14 +174,8 @@ def _errors(m: Measures, width: int) -> list[Text]:
         message = f": {failure.message}" if failure.message else ""
         what = f"  {failure.count:,} × {clean(failure.error + message)}"
         lines.append(Text(shorten(what, width), ERROR))
-        where = f"at {clean(nearby(failure.at))}, " if failure.at else ""
+        where = f"at {clean(failure.at)}, " if failure.at else ""
         lines.append(Text(shorten(f"      {where}last in #{failure.conn}", width), QUIET))
     if len(worst) > ERRORS:
         lines.append(Text(f"  … and {count(len(worst) - ERRORS, 'other error')}", QUIET))
     return lines
-
-
-def nearby(at: str) -> str:
-    """Return `file:line in function` with the file relative to here, if it is below."""
-    here = os.getcwd() + os.sep
-    return at[len(here) :] if at.startswith(here) else at

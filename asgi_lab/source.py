@@ -1,0 +1,36 @@
+"""Places in source code, told so that a person finds them and each machine tells them the same."""
+
+import os
+import re
+import sysconfig
+from types import FrameType
+
+_STDLIB = sysconfig.get_paths()["stdlib"]
+_OURS = os.path.dirname(__file__) + os.sep
+_SAMPLES = os.path.join(_OURS, "samples", "")
+_CELL = re.compile(r"ipykernel_\d+|^<ipython")
+
+
+def is_library(filename: str) -> bool:
+    """Return whether a source file is Python's, an installed package's or this one's."""
+    return (
+        "site-packages" in filename
+        or filename.startswith((_STDLIB, "<frozen"))
+        or (filename.startswith(_OURS) and not filename.startswith(_SAMPLES))
+    )
+
+
+def place(frame: FrameType, line: int) -> str:
+    """Return `shop/views.py:12 in cart`; of code in a notebook, `cell:12 in cart`.
+
+    The file is named as it is imported: where a project lies on a disk does not matter.
+    """
+    code = frame.f_code
+    folder, name = os.path.split(code.co_filename)
+    module = str(frame.f_globals.get("__name__") or "__main__")
+    if _CELL.search(folder or name):
+        name = "cell"
+    elif module != "__main__":
+        package = module.split(".") if name == "__init__.py" else module.split(".")[:-1]
+        name = "/".join([*package, name])
+    return f"{name}:{line} in {code.co_name}"
