@@ -497,6 +497,11 @@ TALK = ("hi", expect("HI"), pause(1.0), "ho", expect("HO"))
 
 EXPERIMENTS: dict[str, Experiment] = {}
 
+DIFFER = {
+    "lab, websocket": "the client's WebSocket key is random, and the app is told it in the scope"
+}
+"""Those whose trace is not the same each time, and why."""
+
 
 def takes(
     seconds: float, name: str, make: Callable[[], Any], *clients: Any, **settings: Any

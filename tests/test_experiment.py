@@ -32,6 +32,7 @@ from asgi_lab import (
 from asgi_lab.events import Trace
 from asgi_lab.memory import LifespanFailed
 from tests.experiments import (
+    DIFFER,
     EXPERIMENTS,
     answer,
     blocking,
@@ -49,7 +50,6 @@ from tests.experiments import (
 )
 
 ROOT = Path(__file__).parent.parent
-RANDOM_KEY = "the client's WebSocket key is random, and is in the scope"
 
 
 def ran(app: Any, *clients: Any, **settings: Any) -> Trace:
@@ -77,8 +77,8 @@ def traced_pools() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=RANDOM_KEY))
-        if name == "lab, websocket"
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=DIFFER[name]))
+        if name in DIFFER
         else name
         for name in EXPERIMENTS
     ],

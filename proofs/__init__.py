@@ -1,0 +1,7 @@
+"""Is it so? Two claims of virtual time, put to the proof; each exits with 1 if it does not hold.
+
+    python -m proofs.determinism     the same trace on any Python, hash seed and load (minutes)
+    python -m proofs.truth           what virtual time says, beside the real clock (a minute)
+
+What is run is in `tests.experiments`.
+"""
