@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from asgi_lab.connection import Connection, Phase
 from asgi_lab.events import Trace
+from asgi_lab.doors import load
 from asgi_lab.experiment import run
-from asgi_lab.interface import interface_of
 from asgi_lab.measures import Measures
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Lane:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """The same workload, twice."""
 
@@ -98,6 +98,8 @@ class Comparison:
         from asgi_lab.view.comparison import as_text
 
         return as_text(self)
+
+    __repr__ = __str__  # what a notebook shows
 
 
 class Promise(Coroutine[Any, Any, T], Generic[T]):
@@ -181,10 +183,10 @@ def compare(
         labels = (f"{labels[0]} 1", f"{labels[1]} 2") if servers[0] == servers[1] else labels
 
     async def side(app: Any, name: str, on: str) -> Side:
-        pool: dict[str, Any] = {}
-        wsgi = isinstance(app, str) or interface_of(app) == "wsgi"
-        if wsgi:
-            pool = {"workers": workers, "threads": threads}
+        loaded, interface, _ = load(app)
+        pool = {"workers": workers, "threads": threads} if interface == "wsgi" else {}
+        if on == "memory":
+            app = loaded
         trace = await run(app, *clients, server=on, **pool, **settings)
         return Side(name, served_by(trace, on, workers, threads), trace)
 

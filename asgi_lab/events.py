@@ -123,7 +123,8 @@ class Trace(Sequence[Event]):
 
     def __repr__(self) -> str:
         connections = len({event.conn for event in self.events})
-        return f"<Trace: {len(self)} events of {connections} connections>"
+        took = f", {self.seconds:g} s" if self.results else ""
+        return f"<Trace: {len(self)} events of {connections} connections{took}>"
 
 
 def decode(record: Record, seq: int, origin: int) -> Event:
