@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from asgi_lab.connection import Connection, Phase
-from asgi_lab.events import Trace
 from asgi_lab.doors import load
+from asgi_lab.events import Trace
 from asgi_lab.experiment import run
 from asgi_lab.measures import Measures
 
