@@ -111,7 +111,7 @@ def test_times_are_of_the_wire_though_the_loop_is_held() -> None:
     """A client gets its answer when it was sent, not when the loop comes back to the client."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        time.sleep(1)  # noqa: ASYNC251 - holds the loop, as it should not
+        time.sleep(1)  # holds the loop, as it should not
         await answering()(scope, receive, send)
 
     results = done(app, [get("/"), get("/"), get("/", at=1.5), user(get("/"), get("/"))])

@@ -12,7 +12,7 @@ import json as json_
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from asgi_lab.client.parse import content_type
 from asgi_lab.client.request import Headers, Request, check_method, on_the_wire
@@ -50,6 +50,28 @@ Client = Request | User
 Clients = Client | Iterable["Clients"]
 """A client, or lists of them, nested as may be."""
 
+
+class Behaviour(TypedDict, total=False):
+    """How a client behaves: `at`, `think` (s), `hang_up`, `read_rate` (bytes/s); see `Request`."""
+
+    at: float
+    think: float
+    hang_up: After | None
+    read_rate: float | None
+
+
+class Simple(Behaviour, total=False):
+    """What may be said of a request without a body."""
+
+    headers: GivenHeaders
+
+
+class Full(Simple, total=False):
+    """What may be said of a request with a body."""
+
+    json: Any
+
+
 Some = TypeVar("Some", Request, User, Request | User)
 
 
@@ -60,7 +82,7 @@ def request(
     *,
     json: Any = ...,
     headers: GivenHeaders = (),
-    **behaviour: Any,
+    **behaviour: Unpack[Behaviour],
 ) -> Request:
     """Ask anything of a server.
 
@@ -88,38 +110,38 @@ def request(
     return Request(method, _path(path), pairs, content, **behaviour)
 
 
-def get(path: str, **more: Any) -> Request:
-    """GET. `more`: see `request`."""
+def get(path: str, **more: Unpack[Simple]) -> Request:
+    """GET. `more`: headers, at, think, hang_up, read_rate; see `request`."""
     return request("GET", path, **more)
 
 
-def head(path: str, **more: Any) -> Request:
-    """HEAD. `more`: see `request`."""
+def head(path: str, **more: Unpack[Simple]) -> Request:
+    """HEAD. `more`: headers, at, think, hang_up, read_rate; see `request`."""
     return request("HEAD", path, **more)
 
 
-def options(path: str, **more: Any) -> Request:
-    """OPTIONS. `more`: see `request`."""
+def options(path: str, **more: Unpack[Simple]) -> Request:
+    """OPTIONS. `more`: headers, at, think, hang_up, read_rate; see `request`."""
     return request("OPTIONS", path, **more)
 
 
-def delete(path: str, **more: Any) -> Request:
-    """DELETE. `more`: see `request`."""
+def delete(path: str, **more: Unpack[Simple]) -> Request:
+    """DELETE. `more`: headers, at, think, hang_up, read_rate; see `request`."""
     return request("DELETE", path, **more)
 
 
-def post(path: str, body: Body = b"", **more: Any) -> Request:
-    """POST. `more`: see `request`."""
+def post(path: str, body: Body = b"", **more: Unpack[Full]) -> Request:
+    """POST. `more`: json, headers, at, think, hang_up, read_rate; see `request`."""
     return request("POST", path, body, **more)
 
 
-def put(path: str, body: Body = b"", **more: Any) -> Request:
-    """PUT. `more`: see `request`."""
+def put(path: str, body: Body = b"", **more: Unpack[Full]) -> Request:
+    """PUT. `more`: json, headers, at, think, hang_up, read_rate; see `request`."""
     return request("PUT", path, body, **more)
 
 
-def patch(path: str, body: Body = b"", **more: Any) -> Request:
-    """PATCH. `more`: see `request`."""
+def patch(path: str, body: Body = b"", **more: Unpack[Full]) -> Request:
+    """PATCH. `more`: json, headers, at, think, hang_up, read_rate; see `request`."""
     return request("PATCH", path, body, **more)
 
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from asgi_lab.client.request import Headers
 from asgi_lab.client.result import Progress
 from asgi_lab.memory.answer import answer_head
 from asgi_lab.memory.channel import Channel
@@ -148,14 +147,14 @@ class WebSocket:
         elif kind == "websocket.close":
             self._disconnect(1006)
             self._shaken = self._close_sent = self.refused = True
-            self._say(403, (("content-length", "0"),))
+            self.progress.head(403, (("content-length", "0"),))
             self._close()
         elif kind == "websocket.http.response.start":
             status, headers = message["status"], list(message["headers"])
             if not 100 <= status < 600:
                 raise RuntimeError(f"{status} is no HTTP status")
             self._shaken = True
-            self._say(status, answer_head("GET", False, status, headers).headers)
+            self.progress.head(status, answer_head("GET", False, status, headers).headers)
             self._refusing = True
         else:
             raise RuntimeError(
@@ -174,7 +173,9 @@ class WebSocket:
             raise LocalProtocolError(f"the client has not offered {subprotocol!r}")
         fields = [(bytes(name), bytes(value)) for name, value in message.get("headers", [])]
         self.progress.subprotocol = subprotocol
-        self._say(101, tuple((n.lower().decode("latin-1"), v.decode("latin-1")) for n, v in fields))
+        self.progress.head(
+            101, tuple((n.lower().decode("latin-1"), v.decode("latin-1")) for n, v in fields)
+        )
         self._decision.set_result(True)
 
     def _refuse_on(self, kind: str, message: Message) -> None:
@@ -211,12 +212,9 @@ class WebSocket:
         if not self._shaken and not self._refusing:
             kind = ("content-type", "text/plain; charset=utf-8")
             length = ("content-length", str(len(APOLOGY)))
-            self._say(500, (kind, ("connection", "close"), length))
+            self.progress.head(500, (kind, ("connection", "close"), length))
             self.refused = True
             self.channel.write(APOLOGY)
-
-    def _say(self, status: int, headers: Headers) -> None:
-        self.progress.head(status, headers)
 
     def _disconnect(self, code: int, reason: str | None = None) -> None:
         message: Message = {"type": "websocket.disconnect", "code": code}
