@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help trace test lint types bench format clean
+.PHONY: help trace test lint types bench truth determinism format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -42,6 +42,12 @@ types: $(VENV)/.dev ## mypy, strict
 
 bench: $(VENV)/.dev ## what tracing costs, beside what others cost, as ratios of one run
 	$(BIN)/python -m bench
+
+truth: $(VENV)/.dev ## virtual time beside the real clock: the same scenarios in both, in a minute
+	$(BIN)/python -m proofs.truth
+
+determinism: $(VENV)/.dev ## the same traces on each Python, hash seed and load, in ten minutes
+	$(BIN)/python -m proofs.determinism
 
 format: $(VENV)/.dev ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .
