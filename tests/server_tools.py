@@ -186,5 +186,10 @@ async def read_body(receive: Any) -> bytes:
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the server has logged as a warning or an error."""
-    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    """What the server has logged as a warning or an error; and asyncio, as an error."""
+    least = {"asgi_lab.server": logging.WARNING}
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= least.get(record.name, logging.ERROR)
+    ]

@@ -281,6 +281,7 @@ def test_what_may_not_be_sent(sent: Any, said: str) -> None:
         ("raises", 1011, "WebSocket /chat raised\n"),
         ("cancels", 1011, "CancelledError"),
         ("returns", 1000, None),
+        ("closes and raises", 1000, "WebSocket /chat raised\n"),
     ],
 )
 @both_loops
@@ -289,7 +290,9 @@ def test_an_app_that_ends_with_the_socket_open(
 ) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await accept(receive, send)
-        if after == "raises":
+        if after == "closes and raises":
+            await send({"type": "websocket.close"})
+        if after.endswith("raises"):
             raise LookupError("broken")
         if after == "cancels":
             raise asyncio.CancelledError

@@ -669,3 +669,41 @@ def test_a_refusal_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
         run(main())
     assert "refused with 400: expected a request line" in caplog.text
     assert logged(caplog) == []
+
+
+@both_loops
+def test_a_client_that_goes_at_any_byte(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    whole = get("/", "transfer-encoding: chunked", close=False) + b"2\r\nhi\r\n0\r\n\r\n"
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await answer(send, await read_body(receive))
+        except EOFError:
+            pass
+
+    async def main() -> None:
+        async with serving(app, port=0) as (server, told):
+            for at in range(len(whole)):
+                async with connected(server) as client:
+                    client.send(whole[:at])
+                    if at % 2:
+                        client.reset()
+                    else:
+                        client.writer.write_eof()
+                        assert not (await client.read()).startswith(OK)
+            assert (await ask(server, get())).startswith(OK)
+        names = [name for _, name, _ in told]
+        assert names.count("open") == names.count("close") > 0
+
+    run(main(), loop)
+    assert logged(caplog) == []
+
+
+def test_an_access_is_one_line_whatever_is_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with serving(echo) as (server, _):
+            await ask(server, get("/a%0Ab"))
+
+    with caplog.at_level(logging.INFO, "asgi_lab.server"):
+        run(main())
+    assert caplog.messages == ["GET /a%0Ab: 200"]

@@ -5,13 +5,18 @@
 
 From the outside in, each module readable alone:
 
-    serve           listening, and ending in good order
-    connection      one client's connection: transport, session, flow, patience
-    http_session    HTTP/1.1 on it, request after request
-    exchange        one request and its response, as the app sees them: receive and send
-    http11          HTTP/1.1 itself: bytes in, events out
-    websocket_session, websocket    the same two for WebSockets
-    scope, flow, lifespan, limits, proxies, failures, alive, config    what they share
+    serve               listening, and ending in good order (`run`: in a process of its own)
+    lifespan            the app's beginning and end
+    connection          one client's connection: transport, session, flow, patience
+    http_session        HTTP/1.1 on it, request after request
+    exchange            one request and its response, as the app sees them: receive and send
+    http11, request     HTTP/1.1 itself: bytes in, events out; and what is refused
+    websocket_session   a WebSocket on it
+    conversation        a WebSocket as the app sees it: receive and send
+    websocket           WebSocket itself: bytes in, events out
+
+    scope, heads, calling, failures     between HTTP and ASGI
+    flow, limits, proxies, config       what is counted, waited for, trusted, told
 """
 
 from asgi_lab.server.flow import ClientDisconnected

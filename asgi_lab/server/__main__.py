@@ -60,6 +60,7 @@ def make_server(
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
+        context.set_alpn_protocols(["http/1.1"])
     return Server(app, ssl=context, proxies=trust, **options)
 
 

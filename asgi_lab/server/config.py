@@ -4,15 +4,29 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Literal
 
 from asgi_lab.server.limits import Limits
 from asgi_lab.server.proxies import Proxies
 from asgi_lab.server.request import Headers
 from asgi_lab.types import ASGIApp
 
-Observe = Callable[[int, str, Any], object]
-"""Called with a connection's number, what happened there, and the bytes or event it was."""
+Fact = Literal[
+    "open",  # a client has connected; its address
+    "bytes in",  # those bytes
+    "end of bytes in",  # the client sends no more
+    "bytes out",  # those bytes
+    "event",  # what the bytes in mean: an event of `http11` or `websocket`
+    "app",  # the app is called next, in this very task and context
+    "pause reading",  # too much is unread: the client will have to wait
+    "resume reading",
+    "pause writing",  # too much is unsent: the app's `send` waits
+    "resume writing",
+    "time out",  # patience has run out; what was waited for
+    "close",  # the connection is gone; the error, if it was one
+]
+Observe = Callable[[int, Fact, Any], object]
+"""Called with a connection's number, what happened there, and the bytes, event or words of it."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from asgi_lab.server.alive import Alive
-from asgi_lab.server.config import Config
+from asgi_lab.server.config import Config, Fact
 from asgi_lab.server.flow import Inflow, Outflow, Timer
 from asgi_lab.server.http_session import HttpSession
 from asgi_lab.server.request import Request
@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
         self.tell("app", None)
         await run(self.config.app)
 
-    def tell(self, name: str, data: Any) -> None:
+    def tell(self, name: Fact, data: Any) -> None:
         """Tell the observer. One that raises is not asked again: it must not harm the client."""
         if self._observe is not None:
             try:

@@ -150,7 +150,7 @@ class Conversation:
             self._session.app_failed(code)
 
     def __str__(self) -> str:
-        return f"WebSocket {self.scope['path']}"
+        return f"WebSocket {self.scope['raw_path'].decode()}"  # as sent: one line
 
 
 def checked_data(message: Message) -> str | bytes:

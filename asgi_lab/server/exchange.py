@@ -104,6 +104,7 @@ class Exchange:
         if kind == START:
             self._session.start(message)
             self.state = "started"
+            logger.info("%s: %d", self, message["status"])
         else:
             self._send_body(message)
         try:
@@ -132,4 +133,4 @@ class Exchange:
                 self._session.app_failed(self)
 
     def __str__(self) -> str:
-        return f"{self.scope['method']} {self.scope['path']}"
+        return f"{self.scope['method']} {self.scope['raw_path'].decode()}"  # as sent: one line
