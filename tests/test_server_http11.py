@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_lab.server.failures import InvalidMessage
-from asgi_lab.server.http11 import Body, EndOfBody, Event, Http11
-from asgi_lab.server.request import Headers, Refused, Request
+from asgi_lab.server.http11 import Http11
+from asgi_lab.server.request import Body, EndOfBody, Event, Headers, Refused, Request
 
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"

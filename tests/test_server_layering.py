@@ -49,7 +49,7 @@ def test_protocols_need_no_event_loop(name: str) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_short_enough_to_be_read(name: str) -> None:
     source = MODULES[name].read_text()
-    assert source.count("\n") <= 270
+    assert source.count("\n") <= 250
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 40, f"{name}: {node.name}"

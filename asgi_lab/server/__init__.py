@@ -14,6 +14,7 @@ From the outside in, each module readable alone:
     websocket_session   a WebSocket on it
     conversation        a WebSocket as the app sees it: receive and send
     websocket           WebSocket itself: bytes in, events out
+    lingering           what is left when all has been said
 
     scope, heads, calling, failures     between HTTP and ASGI
     flow, limits, proxies, config       what is counted, waited for, trusted, told

@@ -15,6 +15,7 @@ from asgi_lab.server.alive import Alive
 from asgi_lab.server.config import Config, Fact
 from asgi_lab.server.flow import Inflow, Outflow, Timer
 from asgi_lab.server.http_session import HttpSession
+from asgi_lab.server.lingering import Lingering
 from asgi_lab.server.request import Request
 from asgi_lab.types import ASGIApp
 
@@ -133,11 +134,7 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def linger(self) -> None:
-        """Close, but read on for a while.
-
-        To close with bytes unread resets the connection, and the client may lose an answer that it
-        has not read yet (RFC 9112, section 9.6).
-        """
+        """Close, but read on for a while; see `lingering`."""
         if self._closing:
             return
         if self._all_heard or not self.transport.can_write_eof():
@@ -220,30 +217,6 @@ class Connection(asyncio.Protocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
-
-
-class Lingering:
-    """Says nothing, hears nothing, and waits for the client to close."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def data(self, data: bytes) -> None:
-        """Drop it."""
-
-    def eof(self) -> None:
-        """Close as well."""
-        self._connection.close()
-
-    def expired(self, what: str) -> None:
-        """Wait no longer."""
-        self._connection.abort()
-
-    def closed(self) -> None:
-        """Do nothing more."""
-
-    def shutdown(self) -> None:
-        """Go on: it takes but a moment."""
 
 
 def address(name: Any) -> tuple[str, int | None] | None:

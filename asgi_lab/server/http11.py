@@ -17,13 +17,15 @@ Laws:
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
 
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.request import (
+    Body,
+    EndOfBody,
+    Event,
     Headers,
     Refusal,
     Refused,
@@ -33,21 +35,6 @@ from asgi_lab.server.request import (
 )
 
 BLANK_LINE = re.compile(rb"\n\r?\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The next bytes of the request's body, without their chunks' frames."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EndOfBody:
-    """The request is complete."""
-
-
-Event = Request | Body | EndOfBody | Refused
 
 
 class Http11:
@@ -60,7 +47,6 @@ class Http11:
         self._max_head = max_head
         self._max_body = max_body
         self._unread = bytearray()
-        self._read_next = self._read_head
         self._begin()
 
     def _begin(self) -> None:

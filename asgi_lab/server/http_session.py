@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from asgi_lab.server.exchange import Exchange
 from asgi_lab.server.heads import start_response
-from asgi_lab.server.http11 import Body, EndOfBody, Event, Http11
-from asgi_lab.server.request import Refused, Request
+from asgi_lab.server.http11 import Http11
+from asgi_lab.server.request import Body, EndOfBody, Event, Refused, Request
 from asgi_lab.server.scope import http_scope
 from asgi_lab.server.websocket import check_handshake
 from asgi_lab.server.websocket_session import WebSocketSession

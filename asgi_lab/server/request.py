@@ -39,11 +39,26 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """The next bytes of the request's body, without their chunks' frames."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfBody:
+    """The request is complete."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The client sent what must not be served: answer with this status, and close."""
 
     status: int
     reason: str
+
+
+Event = Request | Body | EndOfBody | Refused
 
 
 class Refusal(Exception):
