@@ -58,7 +58,8 @@ class Http11:
         self._method = b""
         self._head: h11.Response | None = None  # not sent yet
         self._bodiless = False
-        self._framed = True
+        self.framed = True
+        """Whether the client can tell an unfinished response from a complete one."""
 
     # What the client sends.
 
@@ -185,7 +186,7 @@ class Http11:
         lengths = [int(value) for name, value in head.headers if name == b"content-length"]
         self._left = 0 if without else lengths[0] if lengths else None
         self._bodiless = without or self._method == b"HEAD"
-        self._framed = bool(lengths) or without or self._h11.their_http_version == b"1.1"
+        self.framed = bool(lengths) or without or self._h11.their_http_version == b"1.1"
         self._head = head
 
     def body(self, data: bytes, more: bool = False) -> bytes:
@@ -238,11 +239,6 @@ class Http11:
     def keeps_alive(self) -> bool:
         """Whether the connection may carry another request, once this one has come."""
         return self._h11.our_state is h11.DONE
-
-    @property
-    def framed(self) -> bool:
-        """Whether the client can tell an unfinished response from a complete one."""
-        return self._framed
 
 
 def _phrase(status: int) -> str:
