@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from asgi_lab.clock import cpu as cpu
     from asgi_lab.clock import real as real
     from asgi_lab.clock import virtual as virtual
-    from asgi_lab.comparison import compare as compare
     from asgi_lab.events import Event as Event
     from asgi_lab.events import Trace as Trace
+    from asgi_lab.experiment import compare as compare
     from asgi_lab.experiment import run as run
 
 __version__ = "0.1.0"
@@ -48,7 +48,7 @@ _HOMES = {
     "Trace": "asgi_lab.events",
     "trace": "asgi_lab.api",
     "run": "asgi_lab.experiment",
-    "compare": "asgi_lab.comparison",
+    "compare": "asgi_lab.experiment",
     "cpu": "asgi_lab.clock",
     "real": "asgi_lab.clock",
     "virtual": "asgi_lab.clock",

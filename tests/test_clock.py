@@ -281,12 +281,12 @@ def test_endless_timers_reach_the_horizon() -> None:
 
 @pytest.mark.usefixtures("clean")
 def test_a_real_wait_in_the_main_thread_is_a_stall_that_names_the_line() -> None:
-    one, _other = socket.socketpair()
+    one, other = socket.socketpair()
 
     async def whole() -> None:
         one.recv(1)
 
-    with pytest.raises(Stall, match=r"thread main has stood still for 0.5 s(.|\n)*one\.recv\(1\)"):
+    with one, other, pytest.raises(Stall, match=r"thread main has stood still for 0.5 s(.|\n)*one\.recv\(1\)"):
         virtual(stall_after=0.5).run(whole)
 
 
@@ -301,7 +301,8 @@ def test_a_real_wait_in_a_worker_is_a_stall_that_names_the_line() -> None:
 
     with pytest.raises(Stall, match=r"in receive: one\.recv\(1\)"):
         virtual(stall_after=0.5).run(whole)
-    other.send(b"x")  # lets the thread go
+    for end in (other, one):  # lets the thread go
+        end.close()
 
 
 @pytest.mark.usefixtures("clean")

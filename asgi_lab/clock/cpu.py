@@ -1,7 +1,7 @@
 """Work for the processor, of a known length."""
 
 from asgi_lab.clock import genuine
-from asgi_lab.clock.world import this_actor
+from asgi_lab.clock.actor import this_actor
 
 
 def cpu(seconds: float) -> None:

@@ -5,10 +5,11 @@ import sys
 from types import FrameType
 from typing import Any
 
+from asgi_lab.clock.actor import Actor
 from asgi_lab.clock.errors import Deadlock, VirtualTimeError
 from asgi_lab.clock.locks import VirtualLock
 from asgi_lab.clock.where import chain, frame_of, line_of, user_frame
-from asgi_lab.clock.world import NS, Actor, World
+from asgi_lab.clock.world import NS, World
 from asgi_lab.source import is_library
 
 MOST = 8

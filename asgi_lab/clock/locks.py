@@ -12,7 +12,8 @@ from collections import deque
 from typing import Any
 
 from asgi_lab.clock import genuine as real
-from asgi_lab.clock.world import Actor, ns, this_actor
+from asgi_lab.clock.actor import Actor, this_actor
+from asgi_lab.clock.world import ns
 
 _mutex = real.allocate_lock()
 

@@ -18,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
+from asgi_lab.clock.actor import this_actor
 from asgi_lab.clock.errors import Refused
-from asgi_lab.clock.world import NS, World, this_actor
+from asgi_lab.clock.world import NS, World
 
 
 class Timer(events.TimerHandle):

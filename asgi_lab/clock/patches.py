@@ -20,10 +20,11 @@ from typing import Any
 
 from asgi_lab.clock import genuine as real
 from asgi_lab.clock import refuse, threads
+from asgi_lab.clock.actor import this_actor
 from asgi_lab.clock.errors import Stopped
 from asgi_lab.clock.locks import VirtualLock
 from asgi_lab.clock.loop import VirtualLoop
-from asgi_lab.clock.world import EPOCH, NS, World, this_actor
+from asgi_lab.clock.world import EPOCH, NS, World
 
 
 def by_thread(ours: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:

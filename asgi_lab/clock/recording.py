@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_lab.clock import genuine
+from asgi_lab.clock.actor import this_actor
 from asgi_lab.clock.where import user_frame
-from asgi_lab.clock.world import World, this_actor
+from asgi_lab.clock.world import World
 from asgi_lab.recorder import LIMIT, Recorder
 from asgi_lab.running import current
 from asgi_lab.source import place

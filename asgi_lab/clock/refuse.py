@@ -12,10 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from asgi_lab.clock.actor import this_actor
 from asgi_lab.clock.errors import Refused
 from asgi_lab.clock.loop import VirtualLoop
 from asgi_lab.clock.where import line_of, user_frame
-from asgi_lab.clock.world import this_actor
 
 Replace = Callable[[Any, str, Any], None]
 

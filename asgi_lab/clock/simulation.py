@@ -9,11 +9,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from asgi_lab.clock.actor import this_actor
 from asgi_lab.clock.errors import Stopped, VirtualTimeError
 from asgi_lab.clock.loop import VirtualLoop
 from asgi_lab.clock.patches import patched
 from asgi_lab.clock.watch import Watch
-from asgi_lab.clock.world import World, this_actor
+from asgi_lab.clock.world import World
 
 T = TypeVar("T")
 

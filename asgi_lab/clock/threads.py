@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgi_lab.clock import genuine as real
-from asgi_lab.clock.world import DONE, Actor, Process, ns, set_actor, this_actor
+from asgi_lab.clock.actor import DONE, Actor, Process, set_actor, this_actor
+from asgi_lab.clock.world import ns
 
 _COUNTER = re.compile(r"^(Thread|ThreadPoolExecutor|Timer)-\d+")
 """Names that Python numbers for the whole process: in a world they count from 1."""

@@ -17,9 +17,10 @@ from types import FrameType
 from typing import Any
 
 from asgi_lab.clock import genuine as real
+from asgi_lab.clock.actor import RUNNING, Actor
 from asgi_lab.clock.errors import Stall, Stopped
 from asgi_lab.clock.where import line_of, user_frame
-from asgi_lab.clock.world import RUNNING, Actor, World
+from asgi_lab.clock.world import World
 
 PERIOD = 0.1
 """Real seconds between two looks."""

@@ -21,6 +21,17 @@ from itertools import count
 from typing import Any, TypeVar
 
 from asgi_lab.clock import genuine as real
+from asgi_lab.clock.actor import (
+    DONE,
+    HELD,
+    PARKED,
+    READY,
+    RUNNING,
+    Actor,
+    Process,
+    set_actor,
+    this_actor,
+)
 from asgi_lab.clock.errors import Deadlock, Horizon, Stall, Stopped, VirtualTimeError
 
 T = TypeVar("T")
@@ -40,59 +51,10 @@ SPINS = 1000
 PATIENCE = 2.0
 """Real seconds that the other threads have to unwind when a run ends."""
 
-RUNNING, READY, PARKED, HELD, DONE = "running", "ready", "parked", "held", "done"
-
 
 def ns(seconds: float) -> int:
     """Return seconds as nanoseconds, rounded to the nearest."""
     return round(seconds * NS)
-
-
-class Process:
-    """One interpreter: of its threads only one computes at a time. `holder` does, until then."""
-
-    __slots__ = ("holder", "number", "until")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.holder: Actor | None = None
-        self.until = 0
-
-
-class Actor:
-    """A thread of a world. It runs only while it holds the baton."""
-
-    __slots__ = (
-        "early", "gate", "ident", "joiners", "loop", "name", "number", "process", "seized",
-        "since", "state", "turn", "waits_on", "woken", "world",
-    )  # fmt: skip
-
-    def __init__(self, number: int, name: str, world: "World", process: Process) -> None:
-        self.number, self.name, self.world, self.process = number, name, world, process
-        self.gate = real.allocate_lock()
-        self.gate.acquire()
-        self.state = PARKED
-        self.waits_on: object = None
-        self.since = 0
-        self.turn = 0
-        """Counts the waits, so that a timer of an earlier one is known to be stale."""
-        self.woken = self.early = self.seized = False
-        self.ident = 0
-        self.loop: Any = None
-        self.joiners: list[Actor] = []
-
-
-_here = real.Local()
-
-
-def this_actor() -> Actor | None:
-    """Return the actor that the calling thread is, or None outside of any world."""
-    return getattr(_here, "actor", None)
-
-
-def set_actor(actor: Actor | None) -> None:
-    """Say which actor the calling thread is."""
-    _here.actor = actor
 
 
 class World:
@@ -125,6 +87,8 @@ class World:
         self.ports = count(49_152)
         self.on_block: Callable[[Actor, str, int], None] | None = None
         """Told that the thread of an event loop waited elsewhere: what it did, and since when."""
+        self.explain: Callable[[World, type[VirtualTimeError]], str] = lambda world, kind: ""
+        """Says why it cannot go on: who waits on what."""
         self.on_stop: Callable[[], object] = int
         """Called when the world ends, before anything is undone. It must not wait."""
         self.pools: dict[int, Any] = {}
@@ -296,9 +260,7 @@ class World:
 
     def _fail(self, kind: type[VirtualTimeError]) -> None:
         """Stop because of what everybody waits for. The mutex is held."""
-        from asgi_lab.clock.explain import explain
-
-        self.stop(kind(explain(self, kind)))
+        self.stop(kind(self.explain(self, kind)))
 
     def stop(self, failure: BaseException | None) -> None:
         """Let every wait end by `Stopped`, main's first. The mutex is held."""

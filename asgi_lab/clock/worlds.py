@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from asgi_lab.clock.errors import Stopped
+from asgi_lab.clock.explain import explain
 from asgi_lab.clock.simulation import simulate, simulate_async
 from asgi_lab.clock.world import World
 
@@ -34,13 +35,15 @@ class Virtual:
 
     def world(self) -> World:
         """Make a world."""
-        return World(
+        world = World(
             horizon=self.horizon,
             stall_after=self.stall_after,
             threads=self.threads,
             latency=self.latency,
             event_cost=self.event_cost,
         )
+        world.explain = explain
+        return world
 
     def run(self, main: Main[T]) -> T:
         """Run a coroutine function, and return its result."""

@@ -12,7 +12,7 @@ from asgi_lab.client import Request, every
 from asgi_lab.clock import VirtualTimeError, real
 from asgi_lab.commands.output import fail, make_console, warn
 from asgi_lab.commands.trace import read_requests
-from asgi_lab.comparison import Comparison, Side, compare
+from asgi_lab.experiment.comparison import Comparison, Side, compare
 from asgi_lab.memory import LifespanFailed
 
 SLOW = 10_000

@@ -13,9 +13,9 @@ from asgi_lab.clock import VirtualTimeError, virtual
 from asgi_lab.commands.output import USAGE, fail, make_console, warn
 from asgi_lab.commands.show import show_trace
 from asgi_lab.commands.trace import read_requests
-from asgi_lab.doors import SIMULATED
 from asgi_lab.events import Trace
 from asgi_lab.experiment import run
+from asgi_lab.experiment.in_thread import SIMULATED
 from asgi_lab.files import write_trace
 from asgi_lab.filters import compile_filter
 from asgi_lab.memory import LifespanFailed

@@ -25,6 +25,9 @@ ANSWERS = {
 class LifespanFailed(Exception):
     """The app has said that its startup or shutdown (`phase`) failed, in its own `words`."""
 
+    trace: Any = None
+    """What was recorded until then, if it was."""
+
     def __init__(self, phase: str, words: str) -> None:
         self.phase = phase
         self.words = words

@@ -7,7 +7,7 @@ from rich.cells import set_cell_size
 from rich.console import Console, Group
 from rich.text import Text
 
-from asgi_lab.comparison import LINE, Comparison, Lane, Side, lanes
+from asgi_lab.experiment.comparison import LINE, Comparison, Lane, Side, lanes
 from asgi_lab.plain import clean, shorten
 from asgi_lab.view.bars import axis, bar, cells, legend
 from asgi_lab.view.rows import ERROR, QUIET

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from asgi_lab.connection import Connection, Phase
-from asgi_lab.doors import load
 from asgi_lab.events import Trace
-from asgi_lab.experiment import run
+from asgi_lab.experiment.checking import load
+from asgi_lab.experiment.running import run
 from asgi_lab.measures import Measures
 
 T = TypeVar("T")
@@ -184,7 +184,9 @@ def compare(
 
     async def side(app: Any, name: str, on: str) -> Side:
         loaded, interface, _ = load(app)
-        pool = {"workers": workers, "threads": threads} if interface == "wsgi" else {}
+        pool: dict[str, Any] = {}
+        if interface == "wsgi":
+            pool = {"workers": workers, "threads": threads}
         if on == "memory":
             app = loaded
         trace = await run(app, *clients, server=on, **pool, **settings)
