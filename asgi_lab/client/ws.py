@@ -20,8 +20,9 @@ from wsproto.events import (
     TextMessage,
 )
 from wsproto.events import Request as Handshake
+from wsproto.utilities import RemoteProtocolError
 
-from asgi_lab.client.door import CHUNK, UNCLOSED, UNDECIDED, Lost
+from asgi_lab.client.door import CHUNK, CUT, UNCLOSED, UNDECIDED, Lost
 from asgi_lab.client.http import text_headers
 from asgi_lab.client.result import Progress
 from asgi_lab.client.sockets import SocketDoor, Stream
@@ -112,7 +113,10 @@ class SocketLine:
         while not self._events:
             if self._wire.state is ConnectionState.CLOSED:
                 return None
-            data = await self._stream.read(self._chunk)
+            try:
+                data = await self._stream.read(self._chunk)
+            except BrokenPipeError:  # the server had gone when we last wrote
+                data = b""
             if not data:
                 self._end_of_stream()
             self._wire.receive_data(data or None)
@@ -138,6 +142,10 @@ class SocketLine:
         if self._wire.state is not ConnectionState.REJECTING:
             self._progress.close_code = 1006
             raise Lost(UNCLOSED)
+        try:
+            self._wire.receive_data(None)
+        except RemoteProtocolError:
+            raise Lost(CUT) from None
 
 
 def _join(fragments: list[str | bytes]) -> str | bytes:

@@ -19,6 +19,7 @@ from asgi_lab.memory.websocket import WebSocket
 from asgi_lab.types import ASGIApp
 
 KEEP_ALIVE = 5.0  # seconds for which the server keeps an idle connection, as Uvicorn does
+PARTING = 0.001  # seconds until the server knows that a client has left who had all: a wire's time
 GRACE = 10.0  # seconds
 
 
@@ -78,13 +79,15 @@ class MemoryDoor:
 class MemoryConnection:
     """One client. Its HTTP requests share a connection: an address, as there is nothing else."""
 
-    __slots__ = ("_client", "_door", "_idle")
+    __slots__ = ("_client", "_door", "_idle", "_unfinished")
 
     def __init__(self, door: MemoryDoor) -> None:
         self._door = door
         self._client: Address | None = None
         self._idle = 0.0
         """Since when, in seconds of the loop."""
+        self._unfinished: Cycle | None = None
+        """The app goes on, though its client had all."""
 
     async def __aenter__(self) -> "MemoryConnection":
         return self
@@ -95,7 +98,9 @@ class MemoryConnection:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        pass
+        if self._unfinished is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(PARTING, self._unfinished.channel.lose)
 
     async def exchange(self, progress: Progress) -> None:
         """See `Connection`. Raises Lost."""
@@ -120,6 +125,8 @@ class MemoryConnection:
         finally:
             if upload is not None:
                 upload.stop()
+        if not cycle.complete:
+            self._unfinished = cycle
         if cycle.closes:
             self._client = None
         else:

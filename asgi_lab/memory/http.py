@@ -33,6 +33,7 @@ class Cycle:
     __slots__ = (
         "_arrived",
         "_asked_to_close",
+        "_broken",
         "_closes",
         "_expected",
         "_method",
@@ -63,8 +64,11 @@ class Cycle:
         """To be called when the app has taken the body that had come."""
         self.started = False
         self.complete = False
-        """The app has said all. It is `answered` if that was a whole answer."""
+        """The app has said all."""
         self.answered = False
+        """The client has a whole answer: it may know that sooner, from the length."""
+        self._broken = True
+        """What the app says cannot be sent: there is no head yet, or something was wrong."""
         self.disconnected = False
 
     @property
@@ -143,28 +147,42 @@ class Cycle:
         if status not in KNOWN:
             raise KeyError(status)
         head = answer_head(self._method, self._asked_to_close, status, headers)
+        self._broken = False
         self._expected = head.length
         self._closes = head.closes
         self.progress.head(int(status), head.headers)
+        if self._expected == 0:
+            self._end()
 
     def _continue(self, body: Any, more: bool) -> None:
+        if self._broken:
+            raise LocalProtocolError("nothing can follow what could not be sent")
         if self._method == "HEAD":
             body = b""
         elif not isinstance(body, bytes):
             if not isinstance(body, bytearray | memoryview):
+                self._broken = True
                 raise TypeError(f"a body is bytes, got {type(body).__name__}")
             body = bytes(body)
         if self._expected is not None:
-            self._expected -= len(body)
-            if self._expected < 0:
+            if len(body) > self._expected:
+                self._broken = True
                 raise LocalProtocolError("more body than content-length says")
+            self._expected -= len(body)
         if body:
             self.channel.write(body)
         if not more:
             self.complete = True
             self._arrived.set()
             if self._expected:
+                self._broken = True
                 raise LocalProtocolError("less body than content-length says")
+        if not more or self._expected == 0:
+            self._end()
+
+    def _end(self) -> None:
+        """Note that the client has a whole answer, though the app may not have said so."""
+        if not self.answered:
             self.answered = True
             self.progress.end()
             self.channel.end()
