@@ -232,6 +232,44 @@ async def goes_on(receive: Receive, send: Send) -> None:
             pass
 
 
+SIZED = (start(200, (b"content-length", b"5")), part(b"hello", more=True))
+
+
+async def goes_on_after_all(receive: Receive, send: Send) -> None:
+    await body_of(receive)
+    await sends(*SIZED)(receive, send)
+    assert (await receive())["type"] == "http.disconnect"
+    await send(part())
+
+
+async def goes_on_after_two_lengths(receive: Receive, send: Send) -> None:
+    two = start(200, (b"content-length", b"5"), (b"content-length", b"6"))
+    for message in (two, part(b"hello", more=True), part()):
+        try:
+            await send(message)
+        except Exception:
+            pass
+
+
+async def denies_in_part(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 401, "headers": []})
+    await send({"type": "websocket.http.response.body", "body": b"not", "more_body": True})
+
+
+async def denies_twice(receive: Receive, send: Send) -> None:
+    await denies(receive, send)
+    try:
+        await send({"type": "websocket.http.response.body", "body": b"again"})
+    except Exception:
+        pass
+
+
+async def accepts_and_leaves(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+
+
 async def echo(receive: Receive, send: Send) -> None:
     assert (await receive())["type"] == "websocket.connect"
     await send({"type": "websocket.accept", "headers": [(b"X-Key", b"1")]})
@@ -345,6 +383,11 @@ CASES = {
     "three of one user": Case(answer, user(get("/1"), pause(0.01), post("/2", "x"), get("/3"))),
     "too long": Case(sends(start(200, (b"content-length", b"1")), part(b"22")), get("/")),
     "too short": Case(sends(start(200, (b"content-length", b"3")), part(b"22")), get("/")),
+    "whole before the app says so": Case(sends(*SIZED, part(b"", more=True)), get("/")),
+    "whole, and then the app learns that nobody is there": Case(goes_on_after_all, get("/")),
+    "head, never completed": Case(sends(start()), head("/")),
+    "nothing to wait for": Case(sends(start(304), part(b"", more=True)), get("/")),
+    "two lengths, then the rest": Case(goes_on_after_two_lengths, get("/")),
     "a strange status": Case(sends(start(999)), get("/")),
     "a bad header": Case(sends(start(200, (b"a b", b"1"))), get("/")),
     "a body of text": Case(sends(start(), {"type": "http.response.body", "body": "x"}), get("/")),
@@ -360,6 +403,9 @@ CASES = {
     "ws wrong subprotocol": Case(picks_another, ws("/", subprotocols=["a"])),
     "ws refused": Case(refuses, ws("/", "hello")),
     "ws denied": Case(denies, ws("/", "hello")),
+    "ws denied, not to the end": Case(denies_in_part, ws("/")),
+    "ws denied twice": Case(denies_twice, ws("/")),
+    "ws accepted and left": Case(accepts_and_leaves, ws("/", "a", "b", close(3000))),
     "ws raises at handshake": Case(raises_at_handshake, ws("/")),
     "ws raises later": Case(raises_in_talk, ws("/", "x", expect())),
     "ws returns at once": Case(returns_nothing, ws("/")),

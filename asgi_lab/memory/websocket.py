@@ -130,7 +130,7 @@ class WebSocket:
         kind = message["type"]
         if not self._shaken:
             self._decide(kind, message)
-        elif self._refusing and not self._close_sent:
+        elif self._refusing:
             self._refuse_on(kind, message)
         elif self._close_sent:
             raise RuntimeError(f"{kind} after the WebSocket was closed")
@@ -168,9 +168,7 @@ class WebSocket:
         self._shaken = True
         subprotocol = message.get("subprotocol")
         if subprotocol is not None and subprotocol not in self.scope["subprotocols"]:
-            from wsproto.utilities import LocalProtocolError
-
-            raise LocalProtocolError(f"the client has not offered {subprotocol!r}")
+            raise _unsendable(f"the client has not offered {subprotocol!r}")
         fields = [(bytes(name), bytes(value)) for name, value in message.get("headers", [])]
         self.progress.subprotocol = subprotocol
         self.progress.head(
@@ -181,6 +179,8 @@ class WebSocket:
     def _refuse_on(self, kind: str, message: Message) -> None:
         if kind != "websocket.http.response.body":
             raise RuntimeError(f"expected websocket.http.response.body, got {kind}")
+        if self.refused:
+            raise _unsendable("the refusal was complete")
         if message["body"]:
             self.channel.write(message["body"])
         if not message.get("more_body", False):
@@ -269,3 +269,10 @@ class WebSocket:
         self._stop_timer()
         if not self._decision.done():
             self._decision.set_result(False)
+
+
+def _unsendable(why: str) -> Exception:
+    """Return what wsproto would raise; it is loaded for that alone."""
+    from wsproto.utilities import LocalProtocolError
+
+    return LocalProtocolError(why)
