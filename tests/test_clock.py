@@ -6,12 +6,14 @@ import heapq
 import os
 import queue
 import random
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -286,7 +288,8 @@ def test_a_real_wait_in_the_main_thread_is_a_stall_that_names_the_line() -> None
     async def whole() -> None:
         one.recv(1)
 
-    with one, other, pytest.raises(Stall, match=r"thread main has stood still for 0.5 s(.|\n)*one\.recv\(1\)"):
+    told = r"thread main has stood still for 0.5 s(.|\n)*one\.recv\(1\)"
+    with one, other, pytest.raises(Stall, match=told):
         virtual(stall_after=0.5).run(whole)
 
 
@@ -539,3 +542,16 @@ def test_real_runs_the_same() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         virtual(**wrong)
+
+
+def test_chance_is_the_same_in_each_run_and_as_before_afterwards() -> None:
+    def draw() -> tuple[Any, ...]:
+        return random.random(), uuid.uuid4(), secrets.token_hex(), os.urandom(4)
+
+    random.seed(7)
+    expected = [random.random() for _ in range(2)]
+    random.seed(7)
+    assert random.random() == expected[0]
+    assert virtual().call(draw) == virtual().call(draw)
+    assert random.random() == expected[1]
+    assert os.urandom(16) != os.urandom(16)

@@ -9,7 +9,9 @@ imported meanwhile among them.
 import asyncio
 import functools
 import logging
+import os
 import queue
+import random
 import sys
 import threading
 import time
@@ -24,7 +26,7 @@ from asgi_lab.clock.actor import this_actor
 from asgi_lab.clock.errors import Stopped
 from asgi_lab.clock.locks import VirtualLock
 from asgi_lab.clock.loop import VirtualLoop
-from asgi_lab.clock.world import EPOCH, NS, World
+from asgi_lab.clock.world import EPOCH, NS, SEED, World
 
 
 def by_thread(ours: Callable[..., Any], virtual: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,6 +92,7 @@ NAMES: dict[Any, Any] = {
     threading.RLock: class_by_thread("RLock", threading.RLock, threading._PyRLock),  # type: ignore[attr-defined]
     queue.SimpleQueue: class_by_thread("SimpleQueue", queue.SimpleQueue, queue._PySimpleQueue),  # type: ignore[attr-defined]
     asyncio.events.new_event_loop: new_event_loop,
+    os.urandom: by_thread(os.urandom, lambda world, size: world.random.randbytes(size)),
 }
 """Each name that is replaced, and by what. Locks make the rest of `threading` virtual."""
 NAMES.setdefault(real.allocate_lock, class_by_thread("lock", real.allocate_lock, VirtualLock))
@@ -191,6 +194,7 @@ def _apply(patches: Patches) -> None:
         _ordered_scopes(patches)
         _module_locks(patches)
         _printing(patches)
+        _chance(patches)
         refuse.apply(patches.attribute)
     except BaseException:
         patches.undo()
@@ -205,6 +209,12 @@ def virtual_submit(outer: Any) -> Any:
         return outer(threads.pool_here(pool), function, *args, **kwargs)
 
     return submit
+
+
+def _chance(patches: Patches) -> None:
+    """Begin each run with the same `random`; `uuid4` and `secrets` come from `os.urandom`."""
+    patches.then(random.setstate, random.getstate())
+    random.seed(SEED)
 
 
 class _NoStops(logging.Filter):

@@ -15,6 +15,7 @@ app starts become actors (see `threads`).
 """
 
 import heapq
+import random
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -41,6 +42,9 @@ NS = 1_000_000_000
 
 EPOCH = 1_735_689_600 * NS
 """When every run begins, by the wall clock: 2025-01-01, midnight UTC."""
+
+SEED = 1
+"""Where the chance of every run begins: it is the same in each."""
 
 QUANTUM = 5_000_000
 """Nanoseconds that a thread computes before it offers the interpreter to another: CPython's."""
@@ -76,6 +80,7 @@ class World:
         self.latency = ns(latency)
         self.event_cost = ns(event_cost)
         self.exact = True
+        self.random = random.Random(SEED)
         self.stopping = False
         self.failure: BaseException | None = None
         self.actors: dict[Actor, None] = {}
