@@ -47,6 +47,7 @@ truth: $(VENV)/.dev ## virtual time beside the real clock: the same scenarios in
 	$(BIN)/python -m proofs.truth
 
 determinism: $(VENV)/.dev ## the same traces on each Python, hash seed and load, in ten minutes
+	$(BIN)/python -m proofs.browser
 	$(BIN)/python -m proofs.determinism
 
 format: $(VENV)/.dev ## ruff: mend what can be mended
