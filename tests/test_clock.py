@@ -241,7 +241,7 @@ def test_a_deadlock_says_who_waits_on_what_since_when_at_which_line() -> None:
         virtual().run(wait_for_nobody)
     message = str(caught.value)
     assert message.startswith("at 1.5 s of virtual time nothing can run any more")
-    assert "Task-2 waits since 1.5 s for an item that nobody puts into the queue" in message
+    assert "task 'Task-2' waits since 1.5 s for an item that nobody puts into the queue" in message
     assert "in worker: await items.get()" in message
     assert "test_clock.py:" in message
 

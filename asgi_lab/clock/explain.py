@@ -125,7 +125,7 @@ def task_wait(task: "asyncio.Task[Any]", every: bool) -> str:
         return ""
     began = getattr(getattr(task, "_fut_waiter", None), "since", None)
     what = WAITS.get(called) or (f"`{called}`" if called else "a future that nobody completes")
-    return f"{task.get_name()} waits{since(began)} for {what}{at(user)}"
+    return f"task {task.get_name()!r} waits{since(began)} for {what}{at(user)}"
 
 
 def since(t: int | None) -> str:

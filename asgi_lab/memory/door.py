@@ -69,9 +69,10 @@ class MemoryDoor:
         """Return the address of another client."""
         return client_address(self.address[0], next(self._numbers))
 
-    def start(self, serving: Coroutine[None, None, None]) -> None:
-        """Serve in a task of its own, as servers do."""
-        task = asyncio.get_running_loop().create_task(serving)
+    def start(self, serving: Coroutine[None, None, None], progress: Progress) -> None:
+        """Serve in a task of its own, as servers do, named as the request."""
+        name = str(progress.request)
+        task = asyncio.get_running_loop().create_task(serving, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -106,7 +107,7 @@ class MemoryConnection:
         """See `Connection`. Raises Lost."""
         door = self._door
         cycle = Cycle(http_scope(progress, self._address(), door.address, door.state), progress)
-        door.start(cycle.run(door.app))
+        door.start(cycle.run(door.app), progress)
         body, upload = progress.request.body, None
         if isinstance(body, bytes) and len(body) <= HIGH:
             cycle.feed(body, False)
@@ -138,7 +139,7 @@ class MemoryConnection:
         scope = websocket_scope(progress, door.next_client(), door.address, door.state)
         server = WebSocket(scope, progress)
         door.sockets.add(server)
-        door.start(server.run(door.app))
+        door.start(server.run(door.app), progress)
         try:
             if await server.decided():
                 await talk(MemoryLine(server, progress), progress, door.quiet)
