@@ -210,7 +210,7 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     file = Path(path)
     lines = [dumps(dict(trace.header)) + "\n", *map(encode_event, trace.events)]
     data = "".join(lines).encode()
-    file.write_bytes(gzip.compress(data) if file.suffix == ".gz" else data)
+    file.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
 
 
 def _lock(file: IO[bytes]) -> bool:
