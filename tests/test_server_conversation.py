@@ -458,3 +458,59 @@ def test_a_client_that_does_not_answer_a_close_is_given_up() -> None:
             return asyncio.get_running_loop().time()
 
     assert run(main(), "jumping") == pytest.approx(5.0)
+
+
+def test_pings_of_a_client_that_does_not_read() -> None:
+    """Their answers must not pile up; the last one counts."""
+    count, out = 20_000, 0
+    all_seen = asyncio.Event()
+
+    async def main() -> None:
+        nonlocal count
+
+        def observe(_: int, name: str, data: Any) -> None:
+            nonlocal count, out
+            out += len(data) if name == "bytes out" else 0
+            count -= type(data).__name__ == "Ping"
+            if count == 0:
+                all_seen.set()
+
+        async with opened(echo, observe=observe) as (socket, client, _):
+            await socket.next()
+            transport = client.writer.transport
+            transport.pause_reading()
+            for number in range(count):
+                socket.send(Ping(b"%0100d" % number))
+            await all_seen.wait()
+            assert out < 1_000_000
+            transport.resume_reading()
+            for text in ("one", "two"):  # before the second it reads again, and is answered
+                socket.send(TextMessage(text))
+                while isinstance(event := await socket.next(), Pong):
+                    payload = bytes(event.payload)
+                assert event == TextMessage(text)
+            assert payload == b"%0100d" % 19_999
+
+    run(main())
+
+
+@both_loops
+def test_a_client_that_goes_at_any_byte(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    frames = b"\x01\x82\0\0\0\0hi\x89\x80\0\0\0\0\x80\x82\0\0\0\0ho\x88\x82\0\0\0\0\x03\xe8"
+    whole = get("/", *UPGRADE, close=False) + frames
+
+    async def main() -> None:
+        async with serving(echo, port=0) as (server, told):
+            for at in range(len(whole) + 1):
+                async with connected(server) as client:
+                    client.send(whole[:at])
+                    if at % 2:
+                        client.reset()
+                    else:
+                        client.writer.write_eof()
+                        await client.read()
+        names = [name for _, name, _ in told]
+        assert names.count("open") == names.count("close") > 0
+
+    run(main(), loop)
+    assert logged(caplog) == []

@@ -638,7 +638,8 @@ def test_what_an_observer_is_told() -> None:
     assert {number for number, _, _ in told} == {1}
     names = [name for _, name, _ in told]
     assert names == [
-        "open", "bytes in", "event", "event", "event", "app", "bytes out", "close"
+        "open", "bytes in", "event", "event", "event", "app", "bytes out", "end of bytes in",
+        "close",
     ]  # fmt: skip
     events = [type(data).__name__ for _, name, data in told if name == "event"]
     assert events == ["Request", "Body", "EndOfBody"]

@@ -201,7 +201,7 @@ def test_a_slow_reader_is_waited_for_as_long_as_it_reads() -> None:
                 await asyncio.sleep(10.0)
             assert count > size
             assert now() > 60.0
-            assert time_outs(told) == []
+            assert "the client to read" not in time_outs(told)
 
     run(main(), "jumping")
 

@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._observe = config.observe
         self._closing = False
         self._all_heard = False
+        self._all_said = False
         self._stalled: asyncio.TimerHandle | None = None
         self._unsent = 0
         self.outflow = Outflow()
@@ -106,7 +107,7 @@ class Connection(asyncio.Protocol):
         """Let it go on: enough has been sent."""
         self.tell("resume writing", None)
         self.outflow.resume()
-        if self._closing:
+        if self._closing or self._all_said:
             self._watch_sending()  # the last of it is awaited, too
         else:
             self._stop_watching()
@@ -147,6 +148,8 @@ class Connection(asyncio.Protocol):
         except OSError:  # the client has reset the connection, which will be told in a moment
             self.abort()
             return
+        self._all_said = True
+        self._watch_sending()
         self.timer.start("the client to close", self.config.limits.linger_seconds)
 
     def call(self, run: Callable[[ASGIApp], Awaitable[None]], name: str) -> None:
@@ -185,6 +188,10 @@ class Connection(asyncio.Protocol):
     # Patience.
 
     def _expired(self, what: str) -> None:
+        if self._all_said and self.transport.get_write_buffer_size():
+            # It still reads what was said; the time to close begins after that.
+            self.timer.start(what, self.config.limits.linger_seconds)
+            return
         self.tell("time out", what)
         self.session.expired(what)
 

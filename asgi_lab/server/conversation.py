@@ -29,6 +29,9 @@ EXPECTED = {"connecting": (ACCEPT, CLOSE, DENY), "denying": (DENY_BODY,), "open"
 
 NORMAL, INTERNAL_ERROR = 1000, 1011
 
+COST = 256
+"""Bytes that a waiting message takes beside its own: many tiny ones are much."""
+
 
 class Conversation:
     """The app's side of a WebSocket. The session tells it what comes from the client."""
@@ -50,7 +53,7 @@ class Conversation:
         """Take a message from the client."""
         key = "text" if isinstance(data, str) else "bytes"
         self._messages.append({"type": "websocket.receive", key: data})
-        self.held += len(data)
+        self.held += COST + len(data)
         self._news.set()
 
     def end(self, code: int, reason: str) -> None:
@@ -71,7 +74,7 @@ class Conversation:
             assert self._end is not None
             return dict(self._end)
         message = self._messages.popleft()
-        self.held -= len(message.get("text", message.get("bytes", "")))
+        self.held -= COST * (len(message) > 1) + len(message.get("text", message.get("bytes", "")))
         self._session.taken()
         return message
 

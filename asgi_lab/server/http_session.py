@@ -186,7 +186,7 @@ class HttpSession:
         timer = self._connection.timer
         timer.stop()
         if self._ending or not self.http.keeps_alive:
-            self._close()
+            self._connection.linger()
         elif self.http.request_complete:
             self._next_request()
         else:
@@ -203,14 +203,8 @@ class HttpSession:
         if self.http.can_respond:
             headers = self._connection.config.default_headers()
             self.write(self.http.refuse(500, "Internal Server Error", headers))
-            self._close()
+            self._connection.linger()
         elif self.http.framed:
-            self._close()
+            self._connection.linger()
         else:
             self._connection.abort()  # a clean end would make it look complete
-
-    def _close(self) -> None:
-        if self.http.request_complete:
-            self._connection.close()
-        else:
-            self._connection.linger()

@@ -1,8 +1,8 @@
 """What a connection speaks last: nothing, while it waits for the client to have read the answer.
 
-To close with bytes unread resets the connection, and the client may lose an answer that it has not
-read yet. So the server ends its own side first, and hears the other out, for a while (RFC 9112,
-section 9.6).
+A client may be sending its next request when the server closes. To close with bytes unread resets
+the connection, and the client may lose an answer that it has not read yet. So the server ends its
+own side first, and hears the other out, for a while (RFC 9112, section 9.6).
 """
 
 from typing import TYPE_CHECKING

@@ -15,6 +15,8 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO, StringIO
+from typing import Any
 
 from wsproto import events as frames
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -140,7 +142,7 @@ class WebSocket:
         self._wire = Connection(ConnectionType.SERVER, [deflate] if deflate else [])
         self._piece = PIECE if deflate else max(PIECE, 65_536)
         self._max_message = max_message
-        self._parts: list[str | bytes] = []
+        self._parts: Any = None  # of a message that is not complete: a file, as parts may be tiny
         self._size = 0
         self._over = False
 
@@ -199,16 +201,15 @@ class WebSocket:
 
     def _join(self, frame: frames.TextMessage | frames.BytesMessage) -> Event | None:
         """Add a part of a message; return the message with its last."""
-        data = frame.data if isinstance(frame.data, str) else bytes(frame.data)
-        if data:  # empty parts could be without end
-            self._parts.append(data)
-            self._size += len(data if isinstance(data, bytes) else data.encode())
+        if self._parts is None:
+            self._parts = StringIO() if isinstance(frame.data, str) else BytesIO()
+        self._parts.write(frame.data)
+        self._size += len(frame.data.encode() if isinstance(frame.data, str) else frame.data)
         if self._size > self._max_message:
             self._over = True
             return Broken(1009, f"the message is longer than {self._max_message} bytes")
         if not frame.message_finished:
             return None
-        parts, self._parts, self._size = self._parts, [], 0
-        if isinstance(data, str):
-            return Message("".join(part for part in parts if isinstance(part, str)))
-        return Message(b"".join(part for part in parts if isinstance(part, bytes)))
+        whole = Message(self._parts.getvalue())
+        self._parts, self._size = None, 0
+        return whole

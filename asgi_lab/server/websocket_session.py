@@ -37,6 +37,7 @@ class WebSocketSession:
         self._wire: WebSocket | None = None
         self._closing = False  # a close has been sent
         self._pinged = False
+        self._owed: bytes | None = None  # the payload of a ping that is not answered yet
         facts = connection.facts(request)
         scope = websocket_scope(request, connection.config.root_path, **facts)
         self.conversation = Conversation(self, scope)
@@ -48,6 +49,7 @@ class WebSocketSession:
     def data(self, data: bytes) -> None:
         """Take bytes from the client."""
         self._pinged = False  # whatever it says, it lives
+        self._pay()
         if self._wire is None:
             self._early += data
         else:
@@ -71,6 +73,7 @@ class WebSocketSession:
             self._connection.abort()
         elif not self._pinged or self._connection.inflow.paused:
             self._pinged = True
+            self._pay()
             self._connection.write(self._wire.ping())
             self._expect_life()
         else:
@@ -96,7 +99,8 @@ class WebSocketSession:
             case Message(data=data) if not self._closing:
                 self.conversation.message(data)
             case Ping(payload=payload) if not self._closing:
-                self._connection.write(self._wire.pong(payload))
+                self._owed = payload
+                self._pay()
             case Closed(code=code, reason=reason):
                 self.conversation.end(code, reason)
                 if not self._closing:
@@ -108,6 +112,13 @@ class WebSocketSession:
                 if not self._closing:
                     self._connection.write(self._wire.close(code, reason))
                 self._connection.linger()
+
+    def _pay(self) -> None:
+        """Answer the last ping; while the client reads too slowly, later (RFC 6455, 5.5.3)."""
+        late = self._closing or self._connection.outflow.paused
+        if self._owed is not None and self._wire is not None and not late:
+            self._connection.write(self._wire.pong(self._owed))
+            self._owed = None
 
     # What the conversation asks for.
 
@@ -147,6 +158,7 @@ class WebSocketSession:
     def message(self, data: str | bytes) -> None:
         """Send a message."""
         assert self._wire is not None
+        self._pay()
         self._connection.write(self._wire.message(data))
 
     def close(self, code: int, reason: str) -> None:
