@@ -66,6 +66,8 @@ def run(main: Coroutine[Any, Any, Any], loop: str = "asyncio") -> Any:
         before = asyncio.all_tasks()
         async with asyncio.timeout(3600 if loop == "jumping" else 60):
             result = await main
+        for _ in range(3):  # asyncio's own tasks, which accept, end a moment later
+            await asyncio.sleep(0)
         left = [task for task in asyncio.all_tasks() - before if not task.done()]
         assert left == []
         return result

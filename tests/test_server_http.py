@@ -551,6 +551,14 @@ def test_what_is_refused_gets_an_answer_and_a_close() -> None:
     run(main())
 
 
+def test_a_head_may_be_longer_than_what_is_read_ahead() -> None:
+    async def main() -> None:
+        async with serving(echo, limits=Limits(head=300_000, unread=1000)) as (server, _):
+            assert (await ask(server, get("/", "a: " + 200_000 * "b"))).startswith(OK)
+
+    run(main())
+
+
 def test_a_body_that_becomes_too_long_or_wrong() -> None:
     seen: list[Any] = []
 

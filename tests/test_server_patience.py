@@ -99,6 +99,25 @@ def test_a_body_that_does_not_come() -> None:
     assert seen[1:] == 2 * [{"type": "http.disconnect"}]
 
 
+def test_an_app_that_asks_again_and_again_gives_no_more_patience() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            try:
+                message = await asyncio.wait_for(receive(), 1.0)
+            except TimeoutError:
+                continue
+            if message["type"] == "http.disconnect":
+                return
+
+    async def main() -> None:
+        async with serving(app, limits=Limits(body_seconds=30.0)) as (server, _):
+            response = await ask(server, get("/", "content-length: 5"))
+            assert response.startswith(b"HTTP/1.1 408 ")
+            assert now() == pytest.approx(30.0)
+
+    run(main(), "jumping")
+
+
 @pytest.mark.parametrize(("size", "fast"), [(1, False), (1000, True)])
 def test_a_body_must_come_at_some_rate(size: int, fast: bool) -> None:
     """A byte a second is not enough, a thousand are, for as long as it takes."""

@@ -274,6 +274,21 @@ def test_new_connections_are_refused_meanwhile() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("rounds", range(5))
+def test_who_comes_at_the_last_moment_is_not_waited_for(rounds: int) -> None:
+    async def main() -> float:
+        async with serving(hello) as (server, _):
+            path = server.addresses[0][0]
+            with socket.socket(socket.AF_UNIX) as late:
+                late.connect(path)
+                for _ in range(rounds):  # in one of these the server accepts
+                    await asyncio.sleep(0)
+                await server.stop()
+        return asyncio.get_running_loop().time()
+
+    assert run(main(), "jumping") < 1.0
+
+
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_an_app_that_never_returns_is_cancelled_by_name(
     stubborn: bool, caplog: pytest.LogCaptureFixture

@@ -15,6 +15,8 @@ class Alive:
         # In order of opening (a set's order would differ from run to run).
         self.connections: dict[Connection, None] = {}
         self.tasks: dict[asyncio.Task[None], str] = {}
+        self.ending = False
+        """Whether the server ends: who comes now came too late."""
         self._fewer = asyncio.Event()
 
     def add(self, connection: "Connection") -> None:

@@ -74,6 +74,8 @@ class Connection(asyncio.Protocol):
         self.secure = transport.get_extra_info("sslcontext") is not None
         self.tell("open", self.client)
         self.session = HttpSession(self)
+        if self._alive.ending:
+            self.shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""

@@ -14,7 +14,6 @@ from asgi_lab.server.calling import call_app
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.flow import ClientDisconnected
 from asgi_lab.server.heads import checked_body
-from asgi_lab.server.request import Request
 from asgi_lab.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ EXPECTED = {"idle": START, "started": BODY, "sending": BODY}
 class Exchange:
     """The app's side of a request. The session tells it what comes from the client."""
 
-    def __init__(self, session: "HttpSession", request: Request, scope: Scope) -> None:
-        self.request = request
+    def __init__(self, session: "HttpSession", scope: Scope) -> None:
         self.scope = scope
         self.state = "idle"
         self.waiting = bytearray()
@@ -96,11 +94,11 @@ class Exchange:
         """
         if self.state == "complete":
             return
+        if self._lost:
+            raise ClientDisconnected
         kind = message.get("type")
         if kind != EXPECTED[self.state]:
             raise InvalidMessage(f"expected {EXPECTED[self.state]}, got {kind!r}")
-        if self._lost:
-            raise ClientDisconnected
         if kind == START:
             self._session.start(message)
             self.state = "started"

@@ -96,6 +96,11 @@ class Timer:
             self._handle = None
 
     @property
+    def running(self) -> bool:
+        """Whether it waits for anything."""
+        return self._handle is not None
+
+    @property
     def elapsed(self) -> float:
         """Seconds since it was started, or 0 while it waits for nothing."""
         return 0.0 if self._handle is None else self._loop.time() - self._started

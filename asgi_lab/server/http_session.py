@@ -101,7 +101,7 @@ class HttpSession:
         connection.timer.stop()
         scope = http_scope(request, connection.config.root_path, **connection.facts(request))
         self._patience = self._limits.body_seconds
-        self.exchange = Exchange(self, request, scope)
+        self.exchange = Exchange(self, scope)
         connection.call(self.exchange.run, str(self.exchange))
 
     def _upgrade(self, request: Request) -> None:
@@ -134,14 +134,21 @@ class HttpSession:
         if self.exchange is not None:
             self.exchange.lose()
             self.exchange = None
+        self._end(refused.status, refused.reason, headers)
+
+    def _end(self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Give a last answer and close; or break off the one that has begun."""
         if self.http.can_respond:
             more = [*headers, *self._connection.config.default_headers()]
-            self.write(self.http.refuse(refused.status, refused.reason, more))
+            self.write(self.http.refuse(status, reason, more))
+        elif not self.http.framed:
+            self._connection.abort()  # a clean end would make it look complete
         self._connection.linger()
 
     def _count(self) -> None:
         waiting = len(self.exchange.waiting) if self.exchange is not None else 0
-        self._connection.inflow.holds(self.http.unread + waiting)
+        pipelined = self.http.unread if self.http.request_complete else 0
+        self._connection.inflow.holds(pipelined + waiting)
 
     def _next_request(self) -> None:
         self._take(self.http.next_request())
@@ -168,7 +175,8 @@ class HttpSession:
             return
         if self.http.awaits_continue:
             self.write(self.http.continue_())
-        self._connection.timer.start("the body", self._patience)
+        if not self._connection.timer.running:
+            self._connection.timer.start("the body", self._patience)
 
     def body_taken(self) -> None:
         """Note that the app has taken what there was of the body."""
@@ -200,11 +208,4 @@ class HttpSession:
         self.exchange = None
         exchange.lose()
         self._connection.timer.stop()
-        if self.http.can_respond:
-            headers = self._connection.config.default_headers()
-            self.write(self.http.refuse(500, "Internal Server Error", headers))
-            self._connection.linger()
-        elif self.http.framed:
-            self._connection.linger()
-        else:
-            self._connection.abort()  # a clean end would make it look complete
+        self._end(500, "Internal Server Error")

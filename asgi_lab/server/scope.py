@@ -46,7 +46,7 @@ def place(request: Request, root_path: str) -> dict[str, Any]:
     A target may have its own host, which counts instead of the header's (RFC 9112, section 3.2.2).
     A `root_path` is what a proxy has cut off, and `path` has it again.
     """
-    target, headers = request.target, request.headers
+    target, headers = request.target, list(request.headers)
     if absolute := ABSOLUTE.fullmatch(target):
         headers = [(b"host", absolute[1]), *(pair for pair in headers if pair[0] != b"host")]
         target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]

@@ -84,6 +84,7 @@ class Server:
 
     async def start(self) -> None:
         """Start the app, then listen. Raises `StartupFailed`, and OSError for a busy address."""
+        self._alive.ending = False
         try:
             if self._lifespan is not None:
                 await self._lifespan.startup()
@@ -151,6 +152,7 @@ class Server:
 
     async def _end_connections(self) -> None:
         alive = self._alive
+        alive.ending = True
         try:
             for connection in list(alive.connections):
                 connection.shutdown()
