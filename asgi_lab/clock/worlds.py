@@ -18,6 +18,9 @@ from asgi_lab.clock.world import World
 T = TypeVar("T")
 Main = Callable[[], Coroutine[Any, Any, T]]
 
+PERIOD = 0.1
+"""Seconds between two looks whether a run was interrupted."""
+
 PATIENCE = 0.4
 """Seconds that an interrupted run has to end by itself."""
 
@@ -78,9 +81,13 @@ class Real:
         If that is interrupted or cancelled, so is this, within a second.
         """
         aside = _Aside(main)
+        ended: asyncio.Future[T] = asyncio.wrap_future(aside.future)
         try:
-            return await asyncio.wrap_future(aside.future)
+            while not ended.done():  # a kernel's interrupt is not seen by a loop that only waits
+                await asyncio.wait([ended], timeout=PERIOD)
+            return await ended
         finally:
+            ended.cancel()
             await aside.end()
 
 
