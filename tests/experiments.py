@@ -72,11 +72,21 @@ def standing() -> list[Any]:
         (queue.SimpleQueue, ThreadPoolExecutor.submit, ThreadPoolExecutor.__init__),
         (asyncio.new_event_loop, asyncio.wait_for, asyncio.BaseEventLoop.run_forever),
         (subprocess.Popen.__init__, os.fork, socket.socket.connect),
-        (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)),
+        [name_of(signal.getsignal(n)) for n in (signal.SIGINT, signal.SIGALRM)],
         (signal.getitimer(signal.ITIMER_REAL), gc.isenabled(), sys.get_asyncgen_hooks()),
         (sys.stdout.write, sys.stdout.flush, logging.getLogger("concurrent.futures").filters[:]),
         sorted(thread.name for thread in threading.enumerate()),
     ]
+
+
+def name_of(handler: Any) -> str:
+    """Return the name of a signal's handler: a notebook's kernel makes a new one for each cell."""
+    return str(getattr(handler, "__qualname__", handler))
+
+
+def changed(before: list[Any]) -> list[tuple[Any, Any]]:
+    """Return what is not as it was: then, and now."""
+    return [pair for pair in zip(before, standing(), strict=True) if pair[0] != pair[1]]
 
 
 # Raw ASGI.
@@ -497,9 +507,7 @@ TALK = ("hi", expect("HI"), pause(1.0), "ho", expect("HO"))
 
 EXPERIMENTS: dict[str, Experiment] = {}
 
-DIFFER = {
-    "lab, websocket": "the client's WebSocket key is random, and the app is told it in the scope"
-}
+DIFFER: dict[str, str] = {}
 """Those whose trace is not the same each time, and why."""
 
 
