@@ -154,6 +154,8 @@ class Server:
         alive = self._alive
         alive.ending = True
         try:
+            for _ in range(3):  # rounds of the loop: so long asyncio takes to accept a connection
+                await asyncio.sleep(0)
             for connection in list(alive.connections):
                 connection.shutdown()
             with suppress(TimeoutError):
