@@ -304,8 +304,12 @@ def test_a_real_wait_in_a_worker_is_a_stall_that_names_the_line() -> None:
 
     with pytest.raises(Stall, match=r"in receive: one\.recv\(1\)"):
         virtual(stall_after=0.5).run(whole)
-    for end in (other, one):  # lets the thread go
-        end.close()
+    other.send(b"x")  # lets the thread go
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio"):
+            thread.join()
+    one.close()
+    other.close()
 
 
 @pytest.mark.usefixtures("clean")
