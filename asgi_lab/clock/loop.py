@@ -11,6 +11,7 @@ hash by the order of creation, so that sets of them are walked in that order.
 
 import asyncio
 import heapq
+import math
 import weakref
 from asyncio import base_events, events
 from collections.abc import Callable, Iterator
@@ -45,6 +46,11 @@ class VirtualTask(asyncio.Task[Any]):
 
     def __hash__(self) -> int:
         return self.number
+
+    def set_name(self, value: Any) -> None:
+        """Name it; Python 3.13.0 to 3.13.2 call this with None for a task that got no name."""
+        if value is not None:
+            super().set_name(value)
 
 
 class VirtualFuture(asyncio.Future[Any]):
@@ -121,11 +127,13 @@ class VirtualLoop(_Loop):  # type: ignore[misc]
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Timer:
         """Call back at a time, rounded to the nearest nanosecond."""
         self._check_closed()
-        at = round(when * NS)
-        timer = Timer(at / NS, callback, args, self, context)
+        never = when == math.inf  # as in `anyio.sleep_forever()`
+        at = 0 if never else round(when * NS)
+        timer = Timer(when if never else at / NS, callback, args, self, context)
         timer.at, timer.order = at, next(self._orders)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True  # type: ignore[attr-defined]
+        if not never:
+            heapq.heappush(self._scheduled, timer)
+            timer._scheduled = True  # type: ignore[attr-defined]
         return timer
 
     def select(self, timeout: float | None) -> tuple[()]:

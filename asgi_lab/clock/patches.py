@@ -80,6 +80,16 @@ async def wait_for(fut: Any, timeout: float | None) -> Any:
 
 _wait_for = asyncio.wait_for
 
+
+def as_completed(fs: Any, *, timeout: float | None = None) -> Any:
+    """`asyncio.as_completed`, which walks a set: of tasks, in order, and not of coroutines."""
+    if this_actor() is not None and asyncio._get_running_loop() is not None:
+        fs = [asyncio.ensure_future(one) for one in dict.fromkeys(fs)]
+    return _as_completed(fs, timeout=timeout)
+
+
+_as_completed = asyncio.as_completed
+
 NAMES: dict[Any, Any] = {
     time.sleep: by_thread(time.sleep, World.sleep),
     time.monotonic: by_thread(time.monotonic, lambda world: world.now / NS),
@@ -92,6 +102,7 @@ NAMES: dict[Any, Any] = {
     threading.RLock: class_by_thread("RLock", threading.RLock, threading._PyRLock),  # type: ignore[attr-defined]
     queue.SimpleQueue: class_by_thread("SimpleQueue", queue.SimpleQueue, queue._PySimpleQueue),  # type: ignore[attr-defined]
     asyncio.events.new_event_loop: new_event_loop,
+    asyncio.as_completed: as_completed,
     os.urandom: by_thread(os.urandom, lambda world, size: world.random.randbytes(size)),
 }
 """Each name that is replaced, and by what. Locks make the rest of `threading` virtual."""
