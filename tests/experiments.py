@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -209,6 +210,108 @@ def shared() -> Any:
     return handle()
 
 
+@raw
+async def races(scope: Any, receive: Any, send: Any) -> None:
+    """What ends together, in the order in which it began; and what never ends."""
+    import anyio
+
+    sleeps = [asyncio.sleep(0.25, number) for number in range(20)]
+    first = [await one for one in asyncio.as_completed(sleeps)]
+    names = {asyncio.create_task(asyncio.sleep(0.25)).get_name() for _ in range(3)}
+    with anyio.move_on_after(0.5):
+        await anyio.sleep_forever()
+    await answer(send, f"{first} {sorted(names)}".encode())
+
+
+@raw
+async def rendezvous(scope: Any, receive: Any, send: Any) -> None:
+    """Six threads, two at once, that hand over what they have."""
+    import anyio
+    import anyio.from_thread
+    import anyio.to_thread
+
+    sender, receiver = anyio.create_memory_object_stream[int](0)
+    limiter = anyio.CapacityLimiter(2)
+
+    def work(number: int) -> None:
+        time.sleep(0.25)
+        anyio.from_thread.run(sender.send, number)
+
+    async def begin(number: int) -> None:
+        await anyio.to_thread.run_sync(work, number, limiter=limiter)
+
+    async with anyio.create_task_group() as group, sender, receiver:
+        for number in range(6):
+            group.start_soon(begin, number)
+        parts = [await receiver.receive() for _ in range(6)]
+    await answer(send, repr(parts).encode())
+
+
+def served(start: Callable[[], Any]) -> Callable[[], Any]:
+    """Make an app that `start`s something with its lifespan, and asks it in each request."""
+
+    def make() -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "lifespan":
+                await answer(send, str(await scope["state"]["ask"]()).encode())
+                return
+            await receive()
+            async with start() as scope["state"]["ask"]:
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+
+        return app
+
+    return make
+
+
+@served
+@asynccontextmanager
+async def a_task() -> AsyncIterator[Any]:
+    """One task does the work of all requests: half a second each."""
+    work: asyncio.Queue[asyncio.Future[float]] = asyncio.Queue()
+
+    async def serve() -> None:
+        while True:
+            order = await work.get()
+            await asyncio.sleep(0.5)
+            order.set_result(time.monotonic())
+
+    async def ask() -> float:
+        order = asyncio.get_running_loop().create_future()
+        await work.put(order)
+        return float(await order)
+
+    task = asyncio.create_task(serve())
+    yield ask
+    task.cancel()
+
+
+@served
+@asynccontextmanager
+async def a_thread() -> AsyncIterator[Any]:
+    """One thread does the work of all requests: half a second each."""
+    work: queue.Queue[asyncio.Future[float] | None] = queue.Queue()
+    loop = asyncio.get_running_loop()
+
+    def serve() -> None:
+        while (order := work.get()) is not None:
+            time.sleep(0.5)
+            loop.call_soon_threadsafe(order.set_result, time.monotonic())
+
+    async def ask() -> float:
+        order = loop.create_future()
+        work.put(order)
+        return float(await order)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield ask
+    work.put(None)
+    await asyncio.to_thread(thread.join)
+
+
 # ASGI frameworks.
 
 
@@ -354,9 +457,16 @@ def django_wsgi() -> Any:
 
 
 def quart() -> Any:
-    from quart import Quart
+    from quart import Quart, websocket
 
     app = Quart("app")
+
+    @app.websocket("/chat")
+    async def chat() -> None:
+        while True:
+            text = await websocket.receive()
+            await asyncio.sleep(0.5)
+            await websocket.send(text.upper())
 
     @app.get("/sleeps")
     async def sleeps() -> str:
@@ -374,6 +484,7 @@ def quart() -> Any:
 def litestar() -> Any:
     from litestar import Litestar
     from litestar import get as route
+    from litestar.response import Stream
 
     @route("/sleeps")
     async def sleeps() -> str:
@@ -385,7 +496,16 @@ def litestar() -> Any:
         time.sleep(1.0)
         return "slept"
 
-    return Litestar([sleeps, thread], openapi_config=None, logging_config=None)
+    @route("/streams")
+    async def streams() -> Stream:
+        async def parts() -> AsyncIterator[str]:
+            for number in range(4):
+                await asyncio.sleep(0.25)
+                yield f"{number}\n"
+
+        return Stream(parts())
+
+    return Litestar([sleeps, thread, streams], openapi_config=None, logging_config=None)
 
 
 def falcon() -> Any:
@@ -536,11 +656,16 @@ takes(0.75, "raw, hang up after bytes", stream, get("/", hang_up=after(bytes=250
 takes(4.0, "raw, slow reader", flood, get("/", read_rate=262_144), get("/"))
 takes(2.0, "raw, websocket", chat, 3 * [ws("/", *TALK)])
 takes(1.5, "raw, shared", shared, 5 * [get("/")])
+takes(0.75, "raw, races", races, 3 * [get("/")])
+takes(0.75, "raw, rendezvous", rendezvous, 3 * [get("/")])
+takes(3.0, "raw, a task", a_task, 6 * [get("/")])
+takes(3.0, "raw, a thread", a_thread, 6 * [get("/")])
 
 takes(1.0, "starlette, each way", starlette, 4 * [get(path) for path in WAYS])
 takes(2.0, "starlette, threads", starlette, 41 * [get("/thread")])  # anyio's pool has 40
 takes(0.6, "starlette, hang up", starlette, [get(p, hang_up=after(seconds=0.6)) for p in WAYS[2:4]])
 takes(3.0, "fastapi, hundred threads", fastapi, 100 * [get("/thread")])
+takes(5.0, "fastapi, four threads", fastapi, 20 * [get("/thread")], threads=4)
 takes(1.0, "fastapi, hundred", fastapi, 100 * [get("/sleeps")])
 takes(10.0, "fastapi, blocking", fastapi, 10 * [get("/block")])
 takes(0.75, "fastapi, dependencies", fastapi, 10 * [get("/session")])
@@ -549,8 +674,9 @@ takes(1.0, "fastapi, stream", fastapi, 3 * [get("/streams")])
 takes(2.0, "fastapi, websocket", fastapi, 3 * [ws("/chat", *TALK)])
 takes(1.0, "django", django_asgi, 5 * [get("/sleeps"), get("/thread")])
 takes(1.0, "quart", quart, 5 * [get("/sleeps")])
+takes(2.0, "quart, websocket", quart, 3 * [ws("/chat", *TALK)])
 takes(2.0, "quart, threads", quart, 16 * [get("/thread")])
-takes(1.0, "litestar", litestar, 5 * [get("/sleeps"), get("/thread")])
+takes(1.0, "litestar", litestar, 5 * [get("/sleeps"), get("/thread"), get("/streams")])
 takes(2.0, "falcon", falcon, get("/sleeps"), ws("/sleeps", *TALK))
 takes(2.0, "a2wsgi", a2wsgi, 20 * [get("/")])
 
@@ -570,5 +696,11 @@ takes(5.0, "django, wsgi", django_wsgi, 20 * [get("/thread")], workers=4)
 takes(1.03, "uvicorn", sleepy, 5 * [get("/")], server="uvicorn", clock=LATENCY)
 BOTH = 5 * [get("/sleeps"), get("/thread")]
 takes(1.03, "uvicorn, fastapi", fastapi, BOTH, server="uvicorn", clock=LATENCY)
+takes(2.09, "uvicorn, websocket", chat, 2 * [ws("/", *TALK)], server="uvicorn", clock=LATENCY)
+GONE = 3 * [get("/", hang_up=after(seconds=0.6))]
+takes(0.6, "uvicorn, hang up", stream, GONE, server="uvicorn", clock=LATENCY)
 takes(1.03, "lab", sleepy, 5 * [get("/")], server="lab", clock=LATENCY)
+takes(1.03, "lab, fastapi", fastapi, BOTH, server="lab", clock=LATENCY)
+USERS = 5 * [user(get("/"), pause(1.0), get("/"))]  # the second time on the same connection
+takes(3.05, "lab, users", sleepy, USERS, server="lab", clock=LATENCY)
 takes(2.09, "lab, websocket", chat, 2 * [ws("/", *TALK)], server="lab", clock=LATENCY)
