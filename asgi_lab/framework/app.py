@@ -1,0 +1,164 @@
+"""`App`: a router in its middleware, and the decorators with which handlers are put there.
+
+    app = App()
+
+    @app.get("/items/{id:int}")
+    async def item(id: int) -> dict[str, int]:
+        return {"id": id}
+
+An app is an ASGI app that wraps others: errors, then the middleware that was added, the first one
+outermost, then exceptions, then the router. That is all it does; each part can be used alone.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from asgi_lab.framework.endpoints import Handler, http_endpoint, websocket_endpoint
+from asgi_lab.framework.lifespan import Context, live
+from asgi_lab.framework.middleware.errors import Errors
+from asgi_lab.framework.middleware.exceptions import ErrorHandler, Exceptions, Key
+from asgi_lab.framework.routing import BaseRoute, Host, Mount, Route, Router
+from asgi_lab.types import ASGIApp, Receive, Scope, Send
+
+H = TypeVar("H", bound=Handler)
+M = TypeVar("M", bound=Callable[..., ASGIApp])
+
+
+class Routing(Protocol):
+    """A decorator that puts a handler on a route, and returns it as it was."""
+
+    def __call__(self, handler: H) -> H:
+        """Put it there."""
+
+
+class App:
+    """A web application.
+
+    `debug` shows tracebacks to clients; `lifespan(app)` is an async context around all requests.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute] = (),
+        *,
+        debug: bool = False,
+        lifespan: Callable[["App"], Context] | None = None,
+    ) -> None:
+        self.router = Router(routes)
+        self.debug = debug
+        self.error_handlers: dict[Key, ErrorHandler] = {}
+        self.middleware_stack: ASGIApp | None = None
+        """All layers, the outermost first; built at the first call."""
+        self._lifespan = lifespan
+        self._middleware: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection: ASGI's single callable."""
+        if scope["type"] == "lifespan":
+            if self._lifespan is None:
+                return await live(nothing(), scope, receive, send)
+            return await live(self._lifespan(self), scope, receive, send)
+        if scope["type"] not in ("http", "websocket"):  # main: "Protocol Specifications", note
+            raise RuntimeError(f"this app speaks http, websocket and lifespan; not {scope['type']}")
+        if self.middleware_stack is None:
+            self.middleware_stack = self._build()
+        await self.middleware_stack({**scope, "app": self}, receive, send)
+        return None
+
+    def _build(self) -> ASGIApp:
+        layers: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = [
+            (Errors, {"debug": self.debug}),
+            *self._middleware,
+            (Exceptions, {"handlers": self.error_handlers}),
+        ]
+        app: ASGIApp = self.router
+        for layer, options in reversed(layers):
+            app = layer(app, **options)
+        return app
+
+    def middleware(self, layer: M, **options: Any) -> M:
+        """Wrap all routes in `layer(app, **options)`, within the layers added before.
+
+        Raises RuntimeError once the app has been called.
+        """
+        if self.middleware_stack is not None:
+            raise RuntimeError("the app is running: add middleware before its first request")
+        self._middleware.append((layer, options))
+        return layer
+
+    def route(
+        self, path: str, methods: Iterable[str] | None = ("GET",), name: str | None = None
+    ) -> Routing:
+        """Answer these methods of a path; None: all. The name is by default the handler's."""
+
+        def put(handler: H) -> H:
+            endpoint = http_endpoint(handler)
+            self.router.routes.append(Route(path, endpoint, methods, name or name_of(handler)))
+            return handler
+
+        return put
+
+    def get(self, path: str, name: str | None = None) -> Routing:
+        """Answer GET, and HEAD."""
+        return self.route(path, ("GET",), name)
+
+    def post(self, path: str, name: str | None = None) -> Routing:
+        """Answer POST."""
+        return self.route(path, ("POST",), name)
+
+    def put(self, path: str, name: str | None = None) -> Routing:
+        """Answer PUT."""
+        return self.route(path, ("PUT",), name)
+
+    def patch(self, path: str, name: str | None = None) -> Routing:
+        """Answer PATCH."""
+        return self.route(path, ("PATCH",), name)
+
+    def delete(self, path: str, name: str | None = None) -> Routing:
+        """Answer DELETE."""
+        return self.route(path, ("DELETE",), name)
+
+    def websocket(self, path: str, name: str | None = None) -> Routing:
+        """Hold WebSocket conversations."""
+
+        def put(handler: H) -> H:
+            endpoint = websocket_endpoint(handler)
+            kind = "websocket"
+            called = name or name_of(handler)
+            self.router.routes.append(Route(path, endpoint, None, called, scope_type=kind))
+            return handler
+
+        return put
+
+    def on_error(self, key: Key) -> Callable[[ErrorHandler], ErrorHandler]:
+        """Answer an exception class, or a status: `handler(request, error)`."""
+
+        def put(handler: ErrorHandler) -> ErrorHandler:
+            self.error_handlers[key] = handler
+            return handler
+
+        return put
+
+    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
+        """Let another app answer all paths below one. Its lifespan stays its own affair."""
+        self.router.routes.append(Mount(path, app, name))
+
+    def host(self, host: str, app: ASGIApp, name: str | None = None) -> None:
+        """Let another app answer all requests for a host."""
+        self.router.routes.append(Host(host, app, name))
+
+    def path_for(self, name: str, **params: Any) -> str:
+        """Return the path of a route; see `Router.path_for`."""
+        return self.router.path_for(name, **params)
+
+
+def name_of(handler: Handler) -> str:
+    """Return a handler's name: its function's, or its class's."""
+    return str(getattr(handler, "__name__", type(handler).__name__))
+
+
+def nothing() -> Context:
+    """Return a context in which there is nothing to do."""
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,136 @@
+"""Names and values, several to a name: header fields, and the pairs of a query or a form.
+
+ASGI gives headers as a list of pairs of bytes, names lowercased, in the order in which they came,
+and expects the same (www: "HTTP Connection Scope", "Response Start"). Handlers would rather look
+them up by name, as text. `Headers` is the one, looked at as the other: `raw` goes to the server.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import TypeVar
+from urllib.parse import unquote
+
+from asgi_lab.types import Message
+
+V = TypeVar("V")
+RawHeaders = list[tuple[bytes, bytes]]
+GivenHeaders = Mapping[str, str] | Iterable[tuple[str, str]]
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # section 5.5: CR LF here would begin a field
+
+
+class Pairs(Mapping[str, V]):
+    """A read-only mapping that keeps every value of a name: `[name]` is the last, `all` has all."""
+
+    def __init__(self, pairs: Iterable[tuple[str, V]] = ()) -> None:
+        self.pairs = list(pairs)
+        self._last = dict(self.pairs)
+
+    def all(self, name: str) -> list[V]:
+        """Return the values of a name, in order."""
+        return [value for each, value in self.pairs if each == name]
+
+    def __getitem__(self, name: str) -> V:
+        return self._last[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._last)
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.pairs!r})"
+
+
+class Headers(MutableMapping[str, str]):
+    """Header fields by name, in any case: `[name]` is the first, `all` has all, `add` adds one.
+
+    Setting a name replaces all its values. Raises ValueError for what cannot be sent: above all a
+    value with a line break, with which a client could smuggle in fields of its own.
+    """
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self.raw: RawHeaders = [(bytes(name).lower(), bytes(value)) for name, value in raw]
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of a name, in order."""
+        key = name.lower().encode("latin-1")
+        return [value.decode("latin-1") for each, value in self.raw if each == key]
+
+    def add(self, name: str, value: str) -> None:
+        """Add a field, whatever there is of that name: `set-cookie` may come several times."""
+        self.raw.append(field(name, value))
+
+    def vary(self, name: str) -> None:
+        """Say that the response depends on that request header (RFC 9110, section 12.5.5)."""
+        named = ", ".join(self.all("vary"))
+        if name.lower() not in (part.strip().lower() for part in named.split(",")):
+            self["vary"] = f"{named}, {name}" if named else name
+
+    def __getitem__(self, name: str) -> str:
+        key = name.lower().encode("latin-1")
+        for each, value in self.raw:
+            if each == key:
+                return value.decode("latin-1")
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        new = field(name, value)
+        self.pop(name, None)
+        self.raw.append(new)
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        key = name.lower().encode("latin-1")
+        self.raw[:] = [pair for pair in self.raw if pair[0] != key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name.decode("latin-1") for name, _ in self.raw))
+
+    def __len__(self) -> int:
+        return len({name for name, _ in self.raw})
+
+    def __repr__(self) -> str:
+        return f"Headers({self.raw!r})"
+
+
+def field(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a field as ASGI wants it. Raises ValueError if it cannot be one."""
+    if not TOKEN.fullmatch(name):
+        raise ValueError(f"a header's name is a token such as x-key, got {name!r}")
+    if CONTROL.search(value):
+        raise ValueError(f"a header's value is one line of text, got {name}: {value!r}")
+    return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
+def given(headers: GivenHeaders) -> Headers:
+    """Return the headers that someone wrote down, as a mapping or as pairs."""
+    found = Headers()
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+        found.add(name, value)
+    return found
+
+
+def changed(start: Message, headers: Headers) -> Message:
+    """Return an `http.response.start` with other headers.
+
+    It is a copy: the app, or a layer between, may still hold the message that it sent.
+    """
+    return {**start, "headers": headers.raw}
+
+
+def parse_cookies(header: str) -> dict[str, str]:
+    """Return the cookies that a client sent (RFC 6265, section 5.4); the first of a name counts.
+
+    >>> parse_cookies("a=1; b=caf%C3%A9; a=2")
+    {'a': '1', 'b': 'café'}
+    """
+    found: dict[str, str] = {}
+    for part in header.split(";"):
+        name, equals, value = part.strip().partition("=")
+        if equals:
+            found.setdefault(name.strip(), unquote(value.strip().strip('"')))
+    return found

@@ -1,0 +1,255 @@
+"""Dependency injection: a handler's parameters say what it needs; their annotations say from where.
+
+    async def page(
+        request: Request,                          # the connection: Request, WebSocket
+        id: int,                                   # a parameter of the path, or of the query
+        db: Annotated[Db, Depends(open_db)],       # what another function returns
+        order: Order,                              # a dataclass: the JSON body
+        q: str = "",                               # may be missing
+    ) -> Response: ...
+
+The signature is read once, when the route is made; a request only follows the plan. A dependency
+is a function with parameters of the same kind, called once a request. One that yields is closed
+after the response, the last one first, and sees an exception of the handler at its `yield`.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Annotated, Any, get_args, get_origin
+
+from asgi_lab.framework.background import BackgroundTasks
+from asgi_lab.framework.calling import call, is_async
+from asgi_lab.framework.convert import Mismatch, convert
+from asgi_lab.framework.errors import HTTPError
+from asgi_lab.framework.requests import HTTPConnection, Request
+
+MISSING: Any = inspect.Parameter.empty
+
+
+@dataclasses.dataclass(frozen=True)
+class Depends:
+    """The value is what `function` returns, or yields. With `once` false, anew for each use."""
+
+    function: Callable[..., Any]
+    once: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """The value is that of a header field: by default `x-key` for a parameter `x_key`."""
+
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cookie:
+    """The value is that of a cookie: by default, of the parameter's name."""
+
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Body:
+    """The value is the whole body, which is JSON. Dataclasses and dicts need not say so."""
+
+
+@dataclasses.dataclass
+class Injection:
+    """What one request's parameters are taken from, and what was opened for them."""
+
+    connection: HTTPConnection
+    opened: AsyncExitStack
+    background: BackgroundTasks
+    known: dict[Any, Any] = dataclasses.field(default_factory=dict)
+
+
+Source = Callable[[Injection], Awaitable[Any]]
+
+
+class Invalid(HTTPError):
+    """Parameters that cannot be converted: 422, with what was expected of each."""
+
+    def __init__(self, problems: list[dict[str, Any]]) -> None:
+        super().__init__(422, {"errors": problems})
+
+
+class Plan:
+    """How to call a function: where each parameter comes from.
+
+    Raises TypeError for a parameter that nothing could be given to.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.values: dict[str, Value] = {}
+        self.sources: dict[str, Source] = {}
+        for parameter in parameters_of(function):
+            self._plan(parameter)
+
+    async def call(self, injection: Injection) -> Any:
+        """Call the function with what it needs. Raises Invalid, or what it raises."""
+        return await call(self.function, **await self.arguments(injection))
+
+    async def arguments(self, injection: Injection) -> dict[str, Any]:
+        """Return what the function needs; nothing is opened for a request that is invalid."""
+        found: dict[str, Any] = {}
+        problems = []
+        for name, value in self.values.items():
+            try:
+                found[name] = await value.of(injection)
+            except Mismatch as mismatch:
+                problems.append(value.problem(mismatch))
+        if problems:
+            raise Invalid(problems)
+        for name, source in self.sources.items():
+            found[name] = await source(injection)
+        return found
+
+    def _plan(self, parameter: inspect.Parameter) -> None:
+        name, wanted, marks = parameter.name, parameter.annotation, []
+        if get_origin(wanted) is Annotated:
+            wanted, *marks = get_args(wanted)
+        mark = next((m for m in marks if isinstance(m, Depends | Header | Cookie | Body)), None)
+        if isinstance(mark, Depends):
+            self.sources[name] = dependency(mark)
+        elif wanted is BackgroundTasks:
+            self.sources[name] = _background
+        elif is_connection(name, wanted):
+            self.sources[name] = _connection
+        else:
+            if dataclasses.is_dataclass(wanted) or (get_origin(wanted) or wanted) is dict:
+                mark = mark or Body()
+            wanted = str if wanted is MISSING else wanted
+            self.values[name] = Value(name, wanted, parameter.default, mark)
+
+
+class Value:
+    """A parameter that the client writes: in the path, query, a header, a cookie, or the body."""
+
+    def __init__(self, name: str, wanted: Any, default: Any, mark: Any) -> None:
+        self.name = name
+        self.wanted = wanted
+        self.default = default
+        self.mark = mark
+        self.many = (get_origin(wanted) or wanted) is list
+        self.place = {Header: "header", Cookie: "cookie", Body: "body"}.get(type(mark), "query")
+        if self.place in ("header", "cookie"):
+            self.name = mark.name or (name.replace("_", "-") if self.place == "header" else name)
+
+    async def of(self, injection: Injection) -> Any:
+        """Return the value in this request. Raises Mismatch."""
+        connection = injection.connection
+        if self.name in connection.path_params and self.place == "query":
+            return convert(connection.path_params[self.name], self.wanted)
+        found: Any
+        if self.place == "body":
+            found = await self._body(connection)
+        elif self.place == "cookie":
+            found = connection.cookies.get(self.name, MISSING)
+        else:
+            pairs = connection.query if self.place == "query" else connection.headers
+            found = pairs.all(self.name) if self.many else pairs.get(self.name, MISSING)
+        if found is MISSING or (self.many and found == [] and self.place != "body"):
+            if self.default is not MISSING:
+                return self.default
+            if not self.many:
+                raise Mismatch("a value", None)
+            found = []
+        return convert(found, self.wanted)
+
+    def problem(self, mismatch: Mismatch) -> dict[str, Any]:
+        """Return what is wrong, for the client."""
+        name = ".".join(filter(None, ("" if self.place == "body" else self.name, mismatch.place)))
+        return {
+            "in": self.place, "name": name, "expected": mismatch.expected, "got": mismatch.got
+        }  # fmt: skip
+
+    async def _body(self, connection: HTTPConnection) -> Any:
+        if not isinstance(connection, Request):
+            raise TypeError(f"{self.name}: a WebSocket has no body")
+        if self.default is not MISSING and not await connection.body():
+            return MISSING
+        return await connection.json()
+
+
+def dependency(depends: Depends) -> Source:
+    """Return what calls a dependency, or knows what it returned."""
+    function = depends.function
+    opens = opener(function)
+    plan = Plan(function)
+
+    async def source(injection: Injection) -> Any:
+        if depends.once and function in injection.known:
+            return injection.known[function]
+        if opens is None:
+            value = await plan.call(injection)
+        else:
+            arguments = await plan.arguments(injection)
+            value = await injection.opened.enter_async_context(opens(**arguments))
+        injection.known[function] = value
+        return value
+
+    return source
+
+
+def opener(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return what makes an async context of a function that yields; None for one that does not."""
+    if inspect.isasyncgenfunction(function):
+        return asynccontextmanager(function)
+    if not inspect.isgeneratorfunction(function):
+        return None
+    manager = contextmanager(function)
+
+    @asynccontextmanager
+    async def opened(**arguments: Any) -> Any:
+        """Run both halves of a plain generator in worker threads: each may block."""
+        context = manager(**arguments)
+        value = await call(context.__enter__)
+        try:
+            yield value
+        except Exception as error:
+            if not await call(context.__exit__, type(error), error, error.__traceback__):
+                raise
+        except BaseException as error:  # cancelled: there is no time to wait for a thread
+            context.__exit__(type(error), error, error.__traceback__)
+            raise
+        else:
+            await call(context.__exit__, None, None, None)
+
+    return opened
+
+
+def parameters_of(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """Yield the parameters of a function, their annotations evaluated.
+
+    Raises TypeError for what has no names to be given by.
+    """
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except NameError as error:
+        raise TypeError(f"{function}: an annotation cannot be evaluated: {error}") from None
+    for parameter in signature.parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if is_async(function) or inspect.isfunction(function):
+                raise TypeError(f"{function}: *{parameter.name} cannot be injected")
+            continue
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TypeError(f"{function}: {parameter.name} cannot be given by name")
+        yield parameter
+
+
+def is_connection(name: str, wanted: Any) -> bool:
+    """Whether a parameter is the connection: by its annotation or, without one, by its name."""
+    if wanted is MISSING:
+        return name in ("request", "socket", "websocket", "connection")
+    return isinstance(wanted, type) and issubclass(wanted, HTTPConnection)
+
+
+async def _connection(injection: Injection) -> HTTPConnection:
+    return injection.connection
+
+
+async def _background(injection: Injection) -> BackgroundTasks:
+    return injection.background

@@ -1,0 +1,1 @@
+"""Middleware: ASGI apps around an ASGI app."""
