@@ -266,7 +266,8 @@ def test_new_connections_are_refused_meanwhile() -> None:
             client.send(get())
             await begun.wait()
             stopping = asyncio.create_task(server.stop())
-            await asyncio.sleep(0)
+            for _ in range(5):
+                await asyncio.sleep(0)
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection("127.0.0.1", port)
             await stopping

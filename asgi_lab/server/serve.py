@@ -98,14 +98,13 @@ class Server:
     async def stop(self) -> None:
         """End: connections first, then the app. A second call does nothing."""
         listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
-            if self._uds is not None:
-                with suppress(FileNotFoundError):  # newer Pythons have removed it
-                    os.unlink(self._uds)
+        self._alive.ending = True
         try:
-            await self._end_connections()
+            if listener is not None:
+                await self._close(listener)
+            await self._finish()
         finally:
+            await self._break_off()
             await self._end_lifespan()
 
     @property
@@ -150,34 +149,52 @@ class Server:
             self._listener.close()
             self._listener = await loop.create_server(self._connect, host, port, ssl=self._ssl)
 
-    async def _end_connections(self) -> None:
-        alive = self._alive
-        alive.ending = True
+    async def _close(self, listener: asyncio.AbstractServer) -> None:
+        """Take no more connections.
+
+        asyncio loses one that it is accepting when the listener closes; so it stops to accept
+        first, and has the few rounds of the loop that it takes to open a connection.
+        """
+        loop = asyncio.get_running_loop()
         try:
-            for _ in range(3):  # rounds of the loop: so long asyncio takes to accept a connection
+            for listening in getattr(listener, "sockets", ()):
+                with suppress(NotImplementedError):  # no sockets, no such trouble
+                    loop.remove_reader(listening)
+            for _ in range(3):
                 await asyncio.sleep(0)
-            for connection in list(alive.connections):
-                connection.shutdown()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._shutdown_seconds):
-                    await alive.none_left()
-            for task, name in list(alive.tasks.items()):
-                logger.warning(
-                    "%s was still running after %g s: cancelled", name, self._shutdown_seconds
-                )
-                task.cancel()
-            if alive.tasks:
-                await asyncio.wait(alive.tasks, timeout=GRACE)
-            for name in alive.tasks.values():
-                logger.error("%s goes on although it was cancelled: left alone", name)
-        finally:  # also when `stop` itself is cancelled
-            for task in alive.tasks:
-                task.cancel()
-            for connection in list(alive.connections):
-                connection.abort()
+        finally:
+            listener.close()
+            if self._uds is not None:
+                with suppress(FileNotFoundError):  # newer Pythons have removed it
+                    os.unlink(self._uds)
+
+    async def _finish(self) -> None:
+        """Let what is going on finish, until the deadline; then cancel it, by name."""
+        alive = self._alive
+        for connection in list(alive.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._shutdown_seconds):
+                await alive.none_left()
+        for task, name in list(alive.tasks.items()):
+            logger.warning(
+                "%s was still running after %g s: cancelled", name, self._shutdown_seconds
+            )
+            task.cancel()
+        if alive.tasks:
+            await asyncio.wait(alive.tasks, timeout=GRACE)
+        for name in alive.tasks.values():
+            logger.error("%s goes on although it was cancelled: left alone", name)
+
+    async def _break_off(self) -> None:
+        """End what is left: nothing, unless the deadline has passed or `stop` was cancelled."""
+        for task in self._alive.tasks:
+            task.cancel()
+        for connection in list(self._alive.connections):
+            connection.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                await alive.all_closed()  # in the loop's next round
+                await self._alive.all_closed()  # in the loop's next round
 
     async def _end_lifespan(self) -> None:
         if self._lifespan is None:
