@@ -110,7 +110,7 @@ def in_kernel(names: Sequence[str]) -> Prints:
     """Run all in a cell of a fresh Jupyter kernel."""
     from jupyter_client.manager import start_new_kernel
 
-    manager, client = start_new_kernel(cwd=str(ROOT))
+    manager, client = start_new_kernel(cwd=str(ROOT), stderr=subprocess.DEVNULL)
     told: list[str] = []
 
     def take(message: dict[str, object]) -> None:

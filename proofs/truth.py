@@ -86,7 +86,7 @@ def bounds(seconds: float) -> tuple[float, float]:
     Loose, since machines are busy: sleeps end a little late, never early (10 ms for clocks that
     tick so), and what a request costs to serve is not in virtual time at all.
     """
-    return seconds - 0.01, 1.25 * seconds + 0.5
+    return seconds - 0.01, 1.5 * seconds + 0.5
 
 
 def main(wanted: list[str]) -> int:

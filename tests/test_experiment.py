@@ -31,6 +31,7 @@ from asgi_lab import (
 )
 from asgi_lab.events import Trace
 from asgi_lab.memory import LifespanFailed
+from proofs.truth import Both, order
 from tests.experiments import (
     DIFFER,
     EXPERIMENTS,
@@ -298,8 +299,10 @@ async def does_not_start(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.usefixtures("clean")
 def test_an_app_that_does_not_start() -> None:
-    with pytest.raises(LifespanFailed, match="no database"):
+    with pytest.raises(LifespanFailed, match="no database") as caught:
         ran(does_not_start, get("/"))
+    types = [event.type for event in caught.value.trace.filter("kind=send")]  # type: ignore[attr-defined]
+    assert types == ["lifespan.startup.failed"]
 
 
 @pytest.mark.xfail(strict=True, reason="RuntimeError: Event loop is closed")
@@ -406,3 +409,16 @@ def test_determinism_in_short() -> None:
     command = [sys.executable, "-m", "proofs.determinism", "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_proof_of_truth_sees_another_order() -> None:
+    """What `make truth` says of two traces: equal, or where they differ first."""
+    trace = asyncio.run(EXPERIMENTS["raw, mixed"].run())
+    assert order(Both("raw, mixed", trace, trace)) == "equal"
+    late = [event for event in trace if event.conn == 2]
+    moved = trace.of([*(event for event in trace if event.conn != 2), *late])
+    assert "the start of /block no. 1 before the start of / no. 2" in order(
+        Both("raw, mixed", trace, moved)
+    )
+    fewer = trace.of(event for event in trace if event.kind != "send" or event.conn != 2)
+    assert "/, event 1: send http.response.start, really sent" in order(Both("", trace, fewer))

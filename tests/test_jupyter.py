@@ -1,10 +1,11 @@
 """`await run(...)` in a real Jupyter kernel: the same traces, prints, interrupts, nothing left."""
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -52,14 +53,14 @@ class Told:
     err: str = ""
     result: str = ""
     error: str = ""
-    streams: list[str] = field(default_factory=list)
 
 
 class Kernel:
     """A real kernel, cell by cell."""
 
     def __init__(self) -> None:
-        self.manager, self.client = manager.start_new_kernel(cwd=str(ROOT))
+        quiet = {"stderr": subprocess.DEVNULL}  # it warns that it is not encrypted
+        self.manager, self.client = manager.start_new_kernel(cwd=str(ROOT), **quiet)
 
     def cell(self, code: str) -> Told:
         """Run a cell to its end."""
