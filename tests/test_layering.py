@@ -23,6 +23,7 @@ MAY = {
         f"memory/{name}.py": {"client"}
         for name in ("answer", "channel", "door", "http", "line", "upload", "websocket", "wsgi")
     },
+    "framework/testing.py": {"client"},
     "view/comparison.py": {"experiment"},
 }
 """What knows of something above it: the server in memory of its clients, a painter of data."""
@@ -54,6 +55,7 @@ def test_only_the_top_imports_what_must_be_installed() -> None:
         "view": {"rich"},
         "clock": {"anyio", "uvloop"},
         "memory": {"h11", "wsproto"},
+        "framework": {"python_multipart"},
         "server": {"h11", "wsproto"},
         "wsgi_server": {"h11"},
         "": {"click", "anyio"},
@@ -88,10 +90,12 @@ def test_importing_the_package_is_light() -> None:
     }
 
 
-def test_servers_know_neither_the_tracer_nor_one_another() -> None:
+def test_servers_and_framework_know_neither_the_tracer_nor_one_another() -> None:
     """They are teaching material, and could be used without the rest."""
-    for folder in ("server", "wsgi_server"):
-        for path in (ROOT / folder).glob("*.py"):
+    for folder in ("server", "wsgi_server", "framework"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.relative_to(ROOT).as_posix() == "framework/testing.py":
+                continue
             for name in imports(path):
                 own = name.startswith(f"asgi_lab.{folder}") or name == "asgi_lab.types"
                 assert own or not name.startswith("asgi_lab"), f"{path.name}: {name}"

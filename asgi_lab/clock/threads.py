@@ -4,10 +4,12 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from asgi_lab.clock import genuine as real
 from asgi_lab.clock.actor import DONE, Actor, Process, set_actor, this_actor
+from asgi_lab.clock.errors import Stopped
 from asgi_lab.clock.world import ns
 
 _COUNTER = re.compile(r"^(Thread|ThreadPoolExecutor|Timer)-\d+")
@@ -48,7 +50,12 @@ def start_aside(
 
     Such a thread stands for another process: it computes while others do.
     """
-    thread = threading.Thread(target=function, name=name, daemon=True)
+
+    def quietly() -> None:
+        with suppress(Stopped):
+            function()
+
+    thread = threading.Thread(target=quietly, name=name, daemon=True)
     actor = this_actor()
     start(thread, actor.world.new_process() if actor is not None and interpreter else None)
     return thread

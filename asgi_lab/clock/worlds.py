@@ -1,16 +1,11 @@
 """`virtual()` and `real()`: the two worlds, with the same two ways to run something in them."""
 
 import asyncio
-import ctypes
-import threading
-import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from asgi_lab.clock.errors import Stopped
+from asgi_lab.clock.aside import Aside
 from asgi_lab.clock.explain import explain
 from asgi_lab.clock.simulation import simulate, simulate_async
 from asgi_lab.clock.world import World
@@ -20,9 +15,6 @@ Main = Callable[[], Coroutine[Any, Any, T]]
 
 PERIOD = 0.1
 """Seconds between two looks whether a run was interrupted."""
-
-PATIENCE = 0.4
-"""Seconds that an interrupted run has to end by itself."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ class Real:
 
         If that is interrupted or cancelled, so is this, within a second.
         """
-        aside = _Aside(main)
+        aside = Aside(main)
         ended: asyncio.Future[T] = asyncio.wrap_future(aside.future)
         try:
             while not ended.done():  # a kernel's interrupt is not seen by a loop that only waits
@@ -122,55 +114,3 @@ def virtual(
 def real() -> Real:
     """Return the real clock: real threads, real sockets, and times that differ each run."""
     return Real()
-
-
-class _Aside:
-    """A coroutine function that runs in a thread of its own, on an event loop of its own."""
-
-    def __init__(self, main: Main[Any]) -> None:
-        self.future: Future[Any] = Future()
-        self._main = main
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._thread = threading.Thread(target=self._run, name="asgi-lab run", daemon=True)
-        self._thread.start()
-
-    async def end(self) -> None:
-        """Cancel what still runs; wait until the thread has ended."""
-        started = time.monotonic()
-        asked = False
-        while self._thread.is_alive():
-            if self.future.cancelled() or not self.future.done():
-                if not asked and self._loop is not None and self._task is not None:
-                    asked = True
-                    with suppress(RuntimeError):  # closed meanwhile
-                        self._loop.call_soon_threadsafe(self._task.cancel)
-                elif time.monotonic() - started > PATIENCE:
-                    self._unseat()
-                if time.monotonic() - started > 2 * PATIENCE:
-                    return  # in a blocking call: it cannot be ended; its thread is a daemon
-            await asyncio.sleep(0.01)
-        self._thread.join()
-
-    def _unseat(self) -> None:
-        ident = ctypes.c_ulong(self._thread.ident or 0)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stopped))
-
-    def _run(self) -> None:
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            with asyncio.Runner() as runner:
-                self._loop = runner.get_loop()
-                value = runner.run(self._start())
-        except BaseException as raised:
-            error = raised
-        if self.future.set_running_or_notify_cancel():
-            if error is None:
-                self.future.set_result(value)
-            else:
-                self.future.set_exception(error)
-
-    async def _start(self) -> Any:
-        self._task = asyncio.current_task()
-        return await self._main()

@@ -43,7 +43,8 @@ def answer(app: WSGIApp, exchange: Exchange) -> None:
         log.info("%s: %s", response.request_line, error)
         response.abandon(error)
     except BaseException as error:
-        log.error("%s: the app failed", response.request_line, exc_info=own_frames(error))
+        if not isinstance(error, KeyboardInterrupt):
+            log.error("%s: the app failed", response.request_line, exc_info=own_frames(error))
         response.fail(error)
         if not isinstance(error, Exception):
             raise
