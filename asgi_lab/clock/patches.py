@@ -122,20 +122,11 @@ class Patches:
 
     def names(self) -> None:
         """Replace the names in every module."""
-        known = {id(ours): virtual for ours, virtual in NAMES.items()}
-        for space in spaces():
-            for name, value in list(space.items()):
-                virtual = known.get(id(value))
-                if virtual is not None:
-                    space[name] = virtual
+        exchange({id(ours): virtual for ours, virtual in NAMES.items()})
 
     def names_back(self) -> None:
         """Put the real ones back in every module, also in those imported meanwhile."""
-        known = {id(virtual): ours for ours, virtual in NAMES.items()}
-        for space in spaces():
-            for name, value in list(space.items()):
-                if id(value) in known:
-                    space[name] = known[id(value)]
+        exchange({id(virtual): ours for ours, virtual in NAMES.items()})
 
     def attribute(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute of a class or object, one of its own or one that it inherits."""
@@ -160,6 +151,17 @@ class Patches:
         while self._undo:
             function, args = self._undo.pop()
             function(*args)
+
+
+def exchange(known: dict[int, Any]) -> None:
+    """Replace what has one of these ids, in every module."""
+    ids = frozenset(known)
+    for space in spaces():
+        values = list(space.values())
+        if not ids.isdisjoint(map(id, values)):  # seldom, and found out fast
+            for name, value in list(space.items()):
+                if id(value) in known:
+                    space[name] = known[id(value)]
 
 
 def spaces() -> Iterator[dict[str, Any]]:
