@@ -157,7 +157,7 @@ def report(found: Found, names: Sequence[str]) -> int:
             if name in DIFFER:
                 verdict = f"differs, as known: {DIFFER[name]}"
             else:
-                wrong += bool(prints)
+                wrong += bool(prints) or not skipped
         notes = "".join(f"; {n} {given}" for given, n in skipped.items())
         print(f"{name:{width}}  {common[:16]:16}  {prints.total():4}  {verdict}{notes}")
     print(
