@@ -11,6 +11,7 @@ outermost, then exceptions, then the router. That is all it does; each part can 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
 from asgi_lab.framework.endpoints import Handler, http_endpoint, websocket_endpoint
@@ -159,6 +160,4 @@ def name_of(handler: Handler) -> str:
 
 def nothing() -> Context:
     """Return a context in which there is nothing to do."""
-    from contextlib import nullcontext
-
     return nullcontext()

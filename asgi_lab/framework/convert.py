@@ -130,9 +130,7 @@ def within(name: str, value: Any, wanted: Any) -> Any:
 
 def one_of(value: Any, options: dict[str, Any], expected: str = "") -> Any:
     """Return the option that the value names."""
-    found = options.get(
-        value.lower() if options is TRUTH and isinstance(value, str) else str(value)
-    )
+    found = options.get(str(value).lower() if options is TRUTH else str(value))
     if found is None:
         raise Mismatch(expected or " or ".join(options), value)
     return found

@@ -27,7 +27,7 @@ class UploadFile:
         self.filename = filename
         self.headers = headers
         self.size = 0
-        self.file = SpooledTemporaryFile[bytes](max_size=SPOOL)  # noqa: SIM115: closed by the form
+        self.file = SpooledTemporaryFile[bytes](max_size=SPOOL)
 
     @property
     def content_type(self) -> str:
@@ -36,7 +36,8 @@ class UploadFile:
 
     async def read(self, size: int = -1) -> bytes:
         """Return so many bytes, or all that are left."""
-        return await self._do(self.file.read, size)
+        found: bytes = await self._do(self.file.read, size)
+        return found
 
     async def write(self, data: bytes) -> None:
         """Append a piece."""
@@ -131,8 +132,10 @@ class Parts:
 
     def callbacks(self) -> Any:
         """Return them by the parser's names."""
-        names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished")
-        names += ("part_data", "part_end", "end")
+        names = (
+            "part_begin", "header_field", "header_value", "header_end", "headers_finished",
+            "part_data", "part_end", "end",
+        )  # fmt: skip
         return {f"on_{name}": getattr(self, name) for name in names}
 
     async def spool(self) -> None:
@@ -142,26 +145,26 @@ class Parts:
             await file.write(data)
 
     def part_begin(self) -> None:
-        """A part begins."""
+        """Begin a part."""
         if len(self.pairs) >= MAX_PARTS:
             raise HTTPError(413, f"the form has more than {MAX_PARTS} parts")
         self._headers, self._file, self._text = Headers(), None, b""
 
     def header_field(self, data: bytes, start: int, end: int) -> None:
-        """Some of a header's name."""
+        """Take some of a header's name."""
         self._name += data[start:end]
 
     def header_value(self, data: bytes, start: int, end: int) -> None:
-        """Some of its value."""
+        """Take some of its value."""
         self._value += data[start:end]
 
     def header_end(self) -> None:
-        """That was a header."""
+        """End a header."""
         self._headers.raw.append((self._name.lower(), self._value))
         self._name = self._value = b""
 
     def headers_finished(self) -> None:
-        """Those were the headers: a part with a filename is a file (RFC 7578, section 4.2)."""
+        """End the headers: a part with a filename is a file (RFC 7578, section 4.2)."""
         disposition = dict(self._headers.raw).get(b"content-disposition", b"")
         options = self._parse_options(disposition)[1]
         if b"name" not in options:
@@ -172,7 +175,7 @@ class Parts:
         self.pairs.append((name, self._file or ""))
 
     def part_data(self, data: bytes, start: int, end: int) -> None:
-        """Some of what the part holds."""
+        """Take some of what the part holds."""
         if self._file is not None:
             self._unwritten.append((self._file, data[start:end]))
             return
@@ -182,10 +185,10 @@ class Parts:
         self._text += data[start:end]
 
     def part_end(self) -> None:
-        """That was the part."""
+        """End the part."""
         if self._file is None:
             self.pairs[-1] = (self.pairs[-1][0], self._text.decode("utf-8", "replace"))
 
     def end(self) -> None:
-        """That was the form."""
+        """End the form."""
         self.complete = True

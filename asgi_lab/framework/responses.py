@@ -114,7 +114,7 @@ class HTMLResponse(Response):
 
 
 class JSONResponse(Response):
-    """Anything that JSON holds. Raises TypeError or ValueError (also for NaN) for what it cannot."""
+    """What JSON holds. Raises TypeError or ValueError for what it does not, such as NaN."""
 
     media_type = "application/json"
 
@@ -124,7 +124,7 @@ class JSONResponse(Response):
 
 
 class RedirectResponse(Response):
-    """Look there instead: with the same method (307, 308), or with GET (303; 301 and 302 by use)."""
+    """Look there instead: with the same method (307, 308), or with GET (303)."""
 
     def __init__(self, url: str, status: int = 307, headers: GivenHeaders = ()) -> None:
         super().__init__(b"", status, headers)

@@ -2,7 +2,7 @@
 
 A route sees the path below the `root_path`. Where an app is mounted the path stays as it is, and
 `root_path` grows by what matched (www: "HTTP Connection Scope": `path` begins with `root_path`).
-The scope of the next app is a copy: a scope is changed by nobody but its owner (main: "Middleware").
+The next app gets a copy of the scope: nobody changes what another still uses (main: "Middleware").
 
     router = Router([Route("/items/{id:int}", app, methods=["GET"]), Mount("/static", files)])
 
@@ -162,7 +162,7 @@ class Router:
             raise HTTPError(405, headers={"allow": ", ".join(sorted(allowed))})
         other = path.rstrip("/") if path.endswith("/") else path + "/"
         if self.redirect_slashes and other and self._has(scope, other):
-            await RedirectResponse(self._elsewhere(scope, other))(scope, receive, send)
+            await RedirectResponse(reference(scope, other))(scope, receive, send)
             return
         raise HTTPError(404)
 
@@ -197,14 +197,16 @@ class Router:
         changed = {**scope, "path": scope.get("root_path", "").rstrip("/") + path}
         return any(route.match(changed, path) is not None for route in self.routes)
 
-    def _elsewhere(self, scope: Scope, path: str) -> str:
-        """Return a reference to another path: relative, for a host may be anything a client says.
 
-        It begins with one slash only: what follows two would be a host (RFC 3986, section 4.2).
-        """
-        whole = "/" + (scope.get("root_path", "").rstrip("/") + path).lstrip("/")
-        query = scope.get("query_string", b"").decode("latin-1")
-        return quote(whole) + (f"?{query}" if query else "")
+def reference(scope: Scope, path: str) -> str:
+    """Return a reference to another path below `root_path`, with the same query, encoded.
+
+    It names no host, for that may be anything a client says; and it begins with one slash only:
+    what follows two would be a host (RFC 3986, section 4.2).
+    """
+    whole = "/" + (scope.get("root_path", "").rstrip("/") + path).lstrip("/")
+    query = scope.get("query_string", b"").decode("latin-1")
+    return quote(whole) + (f"?{query}" if query else "")
 
 
 def route_path(scope: Scope) -> str:

@@ -30,7 +30,7 @@ h1 {{ font-size: 1.25rem }} li {{ margin: .5rem 0 }} pre {{ background: #8882; p
 
 
 class Errors:
-    """Stands outermost. Also where a client's leaving ends: that is no error, and nobody's fault."""
+    """Stands outermost. A client's leaving ends here, too: that is no error."""
 
     def __init__(self, app: ASGIApp, debug: bool = False) -> None:
         self.app = app
