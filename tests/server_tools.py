@@ -187,6 +187,12 @@ async def read_body(receive: Any) -> bytes:
     return body
 
 
+async def until_told(told: Told, name: str) -> None:
+    """Wait until the observer has been told this; in the jumping loop, each round is quick."""
+    while name not in [each for _, each, _ in told]:
+        await asyncio.sleep(0.001)
+
+
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What the server has logged as a warning or an error; and asyncio, as an error."""
     least = {"asgi_lab.server": logging.WARNING}

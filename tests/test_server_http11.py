@@ -248,6 +248,13 @@ def test_how_a_response_is_framed(
     assert respond(request_, headers, *parts) == OK + head + b"\r\n" + body
 
 
+def test_a_status_that_has_no_phrase() -> None:
+    http = Http11()
+    http.receive(GET)
+    http.start(299, [])
+    assert http.body(b"").startswith(b"HTTP/1.1 299 \r\n")
+
+
 @pytest.mark.parametrize(("status", "length"), [(204, b""), (304, b"content-length: 5\r\n")])
 def test_a_status_without_a_body(status: int, length: bytes) -> None:
     http = Http11()

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from server_tools import answer, ask, connected, get, logged, read_body, run, serving
+from server_tools import answer, ask, connected, get, logged, read_body, run, serving, until_told
 
 from asgi_lab.server import ClientDisconnected, Limits
 
@@ -15,12 +15,6 @@ def now() -> float:
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     await answer(send, await read_body(receive))
-
-
-async def until_told(told: Any, name: str) -> None:
-    """Wait until the observer has been told this; in the jumping loop, each round is quick."""
-    while name not in [each for _, each, _ in told]:
-        await asyncio.sleep(0.001)
 
 
 def time_outs(told: Any) -> list[str]:
@@ -265,5 +259,20 @@ def test_no_limits() -> None:
             client.send(get())
             assert await client.response() == (200, b"")
             assert time_outs(told) == []
+
+    run(main(), "jumping")
+
+
+def test_a_body_that_does_not_come_after_the_answer_has_begun() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"so far", "more_body": True})
+        await receive()
+
+    async def main() -> None:
+        async with serving(app, limits=Limits(body_seconds=30.0)) as (server, told):
+            response = await ask(server, get("/", "content-length: 5"))
+            assert response.endswith(b"6\r\nso far\r\n")
+            assert time_outs(told)[0] == "the body"
 
     run(main(), "jumping")

@@ -1,17 +1,18 @@
 """The lab server's beginning and end: lifespan, addresses, and shutting down in good order."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
-from server_tools import answer, ask, both_loops, connected, get, logged, run, serving
-from test_server_conversation import Socket, accept
+from server_tools import answer, ask, both_loops, connected, get, logged, run, serving, until_told
+from test_server_conversation import UPGRADE, Socket, accept
 from wsproto.events import AcceptConnection, Request
 
-from asgi_lab.server import Server, StartupFailed
+from asgi_lab.server import ClientDisconnected, Server, StartupFailed
 
 REQUEST = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -450,3 +451,68 @@ def test_many_clients_at_once_in_every_way(caplog: pytest.LogCaptureFixture) -> 
 def test_logging_needs_nothing_of_the_user() -> None:
     assert logging.getLogger("asgi_lab.server").handlers == []
     assert socket.getdefaulttimeout() is None
+
+
+def test_a_handshake_that_nobody_has_answered_is_refused_at_the_end() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend([await receive(), await receive()])
+        with pytest.raises(ClientDisconnected):
+            await send({"type": "websocket.accept"})
+
+    async def main() -> None:
+        async with serving(app) as (server, told), connected(server) as client:
+            client.send(get("/", *UPGRADE, close=False))
+            await until_told(told, "app")
+            await server.stop()
+            assert (await client.read()).startswith(b"HTTP/1.1 503 ")
+
+    run(main())
+    assert seen[1] == {"type": "websocket.disconnect", "code": 1001, "reason": ""}
+
+
+def test_a_handshake_that_is_being_denied_is_denied_to_the_end() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        start = {"type": "websocket.http.response.start", "status": 418, "headers": []}
+        await send(start)
+        body = {"type": "websocket.http.response.body", "body": b"no", "more_body": True}
+        await send(body)
+        await asyncio.sleep(1.0)
+        await send({**body, "more_body": False})
+
+    async def main() -> None:
+        async with serving(app) as (server, told), connected(server) as client:
+            client.send(get("/", *UPGRADE, close=False))
+            await until_told(told, "bytes out")
+            client.send(b"what comes now is not heard")
+            await server.stop()
+            response = await client.read()
+            assert response.startswith(b"HTTP/1.1 418 ")
+            assert response.endswith(b"2\r\nno\r\n2\r\nno\r\n0\r\n\r\n")
+
+    run(main(), "jumping")
+
+
+def test_an_app_that_ignores_its_cancellation_is_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async def main() -> None:
+        async with serving(app, shutdown_seconds=1.0) as (server, _), connected(server) as client:
+            client.send(get("/stubborn"))
+            await begun.wait()
+            await server.stop()
+            assert await client.read() == b""
+        released.set()
+        await asyncio.sleep(0.1)
+
+    run(main(), "jumping")
+    assert logged(caplog)[1] == "GET /stubborn goes on although it was cancelled: left alone"
