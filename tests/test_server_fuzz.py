@@ -31,7 +31,7 @@ HEADS = [
     b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n",
     b"GET / HTTP/1.0\r\n\r\n",
     b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody",
-    b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\nexpect: 100-continue\r\n\r\nbody",
     b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
     b"GET / HTTP/1.1\r\nhost: x\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n",
     b"nonsense\r\n\r\n",
