@@ -154,6 +154,8 @@ def test_a_conversation(loop: str) -> None:
         ([{"type": "websocket.send", "text": "too early"}], 500, None),
         ([{"type": "websocket.accept", "subprotocol": "unheard of"}], 500, None),
         ([{"type": "websocket.accept", "headers": [(b"sec-websocket-protocol", b"a")]}], 500, None),
+        ([{"type": "websocket.accept", "headers": [(b"a b", b"c")]}], 500, None),
+        ([{"type": "websocket.accept", "headers": 5}], 500, None),
     ],
 )
 @both_loops
@@ -514,3 +516,25 @@ def test_a_client_that_goes_at_any_byte(loop: str, caplog: pytest.LogCaptureFixt
 
     run(main(), loop)
     assert logged(caplog) == []
+
+
+def test_a_client_that_reads_slowly_is_not_taken_for_dead() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await accept(receive, send, headers=None)
+        for _ in range(20):
+            await send({"type": "websocket.send", "bytes": b"x" * 100_000})
+
+    async def main() -> float:
+        limits = Limits(ping_seconds=20.0, send_seconds=1000.0)
+        async with opened(app, limits=limits) as (socket, client, _):
+            await socket.next()
+            client.writer.transport.pause_reading()
+            await asyncio.sleep(500.0)
+            client.writer.transport.resume_reading()
+            count = 0
+            while isinstance(event := await socket.next(), BytesMessage | Ping):
+                count += len(event.data) if isinstance(event, BytesMessage) else 0
+            assert isinstance(event, CloseConnection)
+            assert (event.code, count) == (1000, 2_000_000)
+
+    run(main(), "jumping")

@@ -49,6 +49,10 @@ class Conversation:
 
     # What the session tells.
 
+    def opened(self) -> None:
+        """Note that the handshake has been answered."""
+        self.state = "open"
+
     def message(self, data: str | bytes) -> None:
         """Take a message from the client."""
         key = "text" if isinstance(data, str) else "bytes"
@@ -74,8 +78,9 @@ class Conversation:
             assert self._end is not None
             return dict(self._end)
         message = self._messages.popleft()
-        self.held -= COST * (len(message) > 1) + len(message.get("text", message.get("bytes", "")))
-        self._session.taken()
+        if message["type"] == "websocket.receive":
+            self.held -= COST + len(message.get("text", message.get("bytes", b"")))
+            self._session.taken()
         return message
 
     async def send(self, message: Message) -> None:
@@ -110,10 +115,7 @@ class Conversation:
             await self._session.writable()
 
     def _accept(self, message: Message) -> None:
-        subprotocol, headers = (
-            message.get("subprotocol"),
-            checked_headers(message.get("headers", ())),
-        )
+        subprotocol, headers = message.get("subprotocol"), checked_headers(message)
         if subprotocol is not None and subprotocol not in self.scope["subprotocols"]:
             offered = self.scope["subprotocols"]
             raise InvalidMessage(f"the client offers {offered}, and not {subprotocol!r}")
@@ -121,7 +123,6 @@ class Conversation:
             raise InvalidMessage(
                 "expected `subprotocol` instead of a sec-websocket-protocol header"
             )
-        self.state = "open"
         self._session.accept(subprotocol, headers)
 
     def _close(self, message: Message) -> None:

@@ -15,7 +15,7 @@ def start_response(http: Http11, message: Message, defaults: Headers, close: boo
     """
     if "status" not in message:
         raise InvalidMessage(f"expected a status in {message.get('type')}")
-    headers = with_defaults(checked_headers(message.get("headers", ())), defaults)
+    headers = with_defaults(checked_headers(message), defaults)
     if close:
         headers.append((b"connection", b"close"))
     http.start(message["status"], headers)
@@ -27,8 +27,9 @@ def with_defaults(headers: Headers, defaults: Headers) -> Headers:
     return headers + [pair for pair in defaults if pair[0] not in names]
 
 
-def checked_headers(headers: Any) -> Headers:
-    """Return headers as a list of pairs of bytes. Raises `InvalidMessage`."""
+def checked_headers(message: Message) -> Headers:
+    """Return the headers of a message as pairs of bytes. Raises `InvalidMessage`."""
+    headers: Any = message.get("headers") or ()
     try:
         pairs = [(name, value) for name, value in headers]
     except (TypeError, ValueError):

@@ -93,11 +93,6 @@ class Http11:
         return self._read_next == self._read_head and not self._unread
 
     @property
-    def in_head(self) -> bool:
-        """Whether a request has begun, and its head is not complete."""
-        return self._read_next == self._read_head and bool(self._unread)
-
-    @property
     def request_complete(self) -> bool:
         """Whether the whole body has come."""
         return self._read_next == self._read_nothing
@@ -218,9 +213,15 @@ class Http11:
         return self._h11.send(response)
 
     def switch(self, headers: Headers) -> tuple[bytes, bytes]:
-        """Leave HTTP: return `101 Switching Protocols`, and the bytes that are not HTTP."""
-        switching = h11.InformationalResponse(status_code=101, headers=headers, reason=_phrase(101))
-        return self._h11.send(switching), bytes(self._unread)
+        """Leave HTTP: return `101 Switching Protocols`, and the bytes that are not HTTP.
+
+        Raises `InvalidMessage`.
+        """
+        try:
+            head = h11.InformationalResponse(status_code=101, headers=headers, reason=_phrase(101))
+        except h11.LocalProtocolError as error:
+            raise InvalidMessage(str(error)) from None
+        return self._h11.send(head), bytes(self._unread)
 
     def refuse(self, status: int, reason: str, headers: Headers) -> bytes:
         """Return a whole response of a few words, the last one on this connection."""

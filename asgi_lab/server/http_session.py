@@ -43,7 +43,8 @@ class HttpSession:
         """Take bytes from the client."""
         was_idle = self.http.idle
         self._take(self.http.receive(data))
-        if was_idle and self.http.in_head and self._connection.session is self:
+        in_head = was_idle and not self.http.idle and self.exchange is None
+        if in_head and self._connection.session is self:
             self._connection.timer.start("a request", self._limits.head_seconds)
 
     def eof(self) -> None:

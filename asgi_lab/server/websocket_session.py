@@ -71,7 +71,9 @@ class WebSocketSession:
         """Ping a silent client; give up one that is silent still."""
         if self._closing or self._wire is None:
             self._connection.abort()
-        elif not self._pinged or self._connection.inflow.paused:
+        elif self._connection.inflow.paused or self._connection.outflow.paused:
+            self._expect_life()  # a pong could not come through
+        elif not self._pinged:
             self._pinged = True
             self._pay()
             self._connection.write(self._wire.ping())
@@ -128,11 +130,12 @@ class WebSocketSession:
         return self._connection.outflow.ready
 
     def accept(self, subprotocol: str | None, headers: Headers) -> None:
-        """Answer the handshake: 101."""
+        """Answer the handshake: 101. Raises `InvalidMessage`."""
         agreed, deflate = agree(self._request, subprotocol)
         defaults = self._connection.config.default_headers()
         head, frames = self._http.switch(agreed + with_defaults(headers, defaults))
         self._connection.write(head)
+        self.conversation.opened()
         self._wire = WebSocket(deflate, self._limits.message)
         self._expect_life()
         early, self._early = frames + self._early, b""
