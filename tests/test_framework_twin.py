@@ -207,6 +207,7 @@ def theirs(folder: Path) -> Starlette:
             else:
                 content = (await value.read()).decode()
                 found.append([name, value.filename, value.content_type, value.size, content])
+        await request.close()
         return TheirJSONResponse(found)
 
     async def tell(request: TheirRequest) -> TheirResponse:
