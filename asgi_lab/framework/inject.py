@@ -15,7 +15,7 @@ after the response, the last one first, and sees an exception of the handler at 
 
 import dataclasses
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated, Any, get_args, get_origin
 
@@ -62,10 +62,9 @@ class Injection:
     connection: HTTPConnection
     opened: AsyncExitStack
     background: BackgroundTasks
+    read: dict[Any, dict[str, Any]] = dataclasses.field(default_factory=dict)
     known: dict[Any, Any] = dataclasses.field(default_factory=dict)
-
-
-Source = Callable[[Injection], Awaitable[Any]]
+    """By function: the values that the client wrote, and what the function returned."""
 
 
 class Invalid(HTTPError):
@@ -84,27 +83,45 @@ class Plan:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.values: dict[str, Value] = {}
-        self.sources: dict[str, Source] = {}
+        self.dependencies: dict[str, Dependency] = {}
+        self.connections: list[str] = []
+        self.backgrounds: list[str] = []
         for parameter in parameters_of(function):
             self._plan(parameter)
 
     async def call(self, injection: Injection) -> Any:
-        """Call the function with what it needs. Raises Invalid, or what it raises."""
+        """Call the function with what it needs. Raises Invalid, or what it raises.
+
+        All that the client wrote is read first: nothing is opened for a request that is invalid.
+        """
+        if problems := await self.read(injection):
+            raise Invalid(problems)
         return await call(self.function, **await self.arguments(injection))
 
-    async def arguments(self, injection: Injection) -> dict[str, Any]:
-        """Return what the function needs; nothing is opened for a request that is invalid."""
-        found: dict[str, Any] = {}
+    async def read(self, injection: Injection) -> list[dict[str, Any]]:
+        """Convert the values, those of dependencies, too; return what is wrong with them."""
+        if self.function in injection.read:
+            return []
+        found = injection.read[self.function] = {}
         problems = []
         for name, value in self.values.items():
             try:
                 found[name] = await value.of(injection)
             except Mismatch as mismatch:
                 problems.append(value.problem(mismatch))
-        if problems:
-            raise Invalid(problems)
-        for name, source in self.sources.items():
-            found[name] = await source(injection)
+        for dependency in self.dependencies.values():
+            problems += await dependency.plan.read(injection)
+        return problems
+
+    async def arguments(self, injection: Injection) -> dict[str, Any]:
+        """Return what the function needs: what was read, and what is opened now."""
+        found = dict(injection.read[self.function])
+        for name in self.connections:
+            found[name] = injection.connection
+        for name in self.backgrounds:
+            found[name] = injection.background
+        for name, dependency in self.dependencies.items():
+            found[name] = await dependency.value(injection)
         return found
 
     def _plan(self, parameter: inspect.Parameter) -> None:
@@ -113,11 +130,11 @@ class Plan:
             wanted, *marks = get_args(wanted)
         mark = next((m for m in marks if isinstance(m, Depends | Header | Cookie | Body)), None)
         if isinstance(mark, Depends):
-            self.sources[name] = dependency(mark)
+            self.dependencies[name] = Dependency(mark)
         elif wanted is BackgroundTasks:
-            self.sources[name] = _background
+            self.backgrounds.append(name)
         elif is_connection(name, wanted):
-            self.sources[name] = _connection
+            self.connections.append(name)
         else:
             if dataclasses.is_dataclass(wanted) or (get_origin(wanted) or wanted) is dict:
                 mark = mark or Body()
@@ -174,24 +191,26 @@ class Value:
         return await connection.json()
 
 
-def dependency(depends: Depends) -> Source:
-    """Return what calls a dependency, or knows what it returned."""
-    function = depends.function
-    opens = opener(function)
-    plan = Plan(function)
+class Dependency:
+    """A parameter that another function provides."""
 
-    async def source(injection: Injection) -> Any:
-        if depends.once and function in injection.known:
+    def __init__(self, depends: Depends) -> None:
+        self.once = depends.once
+        self.plan = Plan(depends.function)
+        self._open = opener(depends.function)
+
+    async def value(self, injection: Injection) -> Any:
+        """Call the function, unless it was called in this request; close it after, if it yields."""
+        function = self.plan.function
+        if self.once and function in injection.known:
             return injection.known[function]
-        if opens is None:
-            value = await plan.call(injection)
+        arguments = await self.plan.arguments(injection)
+        if self._open is None:
+            value = await call(function, **arguments)
         else:
-            arguments = await plan.arguments(injection)
-            value = await injection.opened.enter_async_context(opens(**arguments))
+            value = await injection.opened.enter_async_context(self._open(**arguments))
         injection.known[function] = value
         return value
-
-    return source
 
 
 def opener(function: Callable[..., Any]) -> Callable[..., Any] | None:
@@ -245,11 +264,3 @@ def is_connection(name: str, wanted: Any) -> bool:
     if wanted is MISSING:
         return name in ("request", "socket", "websocket", "connection")
     return isinstance(wanted, type) and issubclass(wanted, HTTPConnection)
-
-
-async def _connection(injection: Injection) -> HTTPConnection:
-    return injection.connection
-
-
-async def _background(injection: Injection) -> BackgroundTasks:
-    return injection.background
