@@ -111,7 +111,8 @@ def common_scope(scope: Any) -> Facts | None:
         kind, version, scheme, root_path, method, path, raw_path, query, headers, client = (
             _request_of(scope)
         )
-        setting = _settings.get((kind, version, scheme, root_path, len(scope)))
+        server, spec = scope["server"], scope["asgi"].get("spec_version")
+        setting = _settings.get((kind, version, scheme, root_path, server, spec, len(scope)))
         known = known_headers(headers)
         host, port = client
         if (
@@ -173,8 +174,11 @@ def freeze_scope(scope: Any) -> Facts:
             and (type(query) is bytes or query is None)
         ):
             return _freeze_odd_scope(scope)  # or a lifespan's
-        key = (kind, get("http_version"), get("scheme"), get("root_path"), len(scope))
-        setting = _settings.get(key) or _new_setting(key, scope)
+        server, spec = get("server"), scope.get("asgi", {}).get("spec_version")
+        server = tuple(server) if type(server) is list else server
+        plain = (get("http_version"), get("scheme"), get("root_path"), server, spec)
+        key = (kind, *plain, len(scope))
+        setting = _settings.get(key) or _new_setting(key)
         if extensions or kind == "websocket":
             setting = (*setting, *atom((_items(extensions), _items(get("subprotocols")))))
         return (
@@ -195,12 +199,10 @@ MAX_SETTINGS = 256
 _settings: dict[Any, tuple[Any, ...]] = {}
 
 
-def _new_setting(key: Any, scope: Any) -> tuple[Any, ...]:
+def _new_setting(key: Any) -> tuple[Any, ...]:
     if len(_settings) >= MAX_SETTINGS:
         _settings.clear()
-    spec_version = scope.get("asgi", {}).get("spec_version")
-    server = _items(scope.get("server"))
-    setting: tuple[Any, ...] = atom((*key[1:4], server, spec_version))
+    setting: tuple[Any, ...] = atom((*key[1:4], _items(key[4]), key[5]))
     _settings[key] = setting
     return setting
 

@@ -275,7 +275,7 @@ def test_an_interrupt_ends_a_real_run_with_threads(tmp_path: Path, what: str) ->
         kernel.cell(SETUP)
         interrupt(kernel, tmp_path / "begun", what, "real()")
         assert kernel.cell("print((await run(sleepy(), get('/'))).seconds)").out == "1.0\n"
-        if kernel.cell("changed(before)").result != "[]":
-            pytest.xfail("threads that the app started in real time stay behind, and go on")
+        told = kernel.cell("assert not changed(before), changed(before)\nawait asyncio.sleep(0)")
+        assert told.error == ""
     finally:
         kernel.close()

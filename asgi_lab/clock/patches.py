@@ -8,6 +8,7 @@ imported meanwhile among them.
 
 import asyncio
 import functools
+import itertools
 import logging
 import os
 import queue
@@ -90,6 +91,15 @@ def as_completed(fs: Any, *, timeout: float | None = None) -> Any:
 
 _as_completed = asyncio.as_completed
 
+
+def time_of_day(convert: Callable[..., Any], world: World, given: tuple[Any, ...]) -> Any:
+    """Return `gmtime` or `localtime` of the given time, or of now."""
+    at = given[0] if given and given[0] is not None else (EPOCH + world.now) / NS
+    return convert(at)
+
+
+genuine_gmtime, genuine_localtime = time.gmtime, time.localtime
+
 NAMES: dict[Any, Any] = {
     time.sleep: by_thread(time.sleep, World.sleep),
     time.monotonic: by_thread(time.monotonic, lambda world: world.now / NS),
@@ -103,6 +113,10 @@ NAMES: dict[Any, Any] = {
     queue.SimpleQueue: class_by_thread("SimpleQueue", queue.SimpleQueue, queue._PySimpleQueue),  # type: ignore[attr-defined]
     asyncio.events.new_event_loop: new_event_loop,
     asyncio.as_completed: as_completed,
+    time.gmtime: by_thread(time.gmtime, lambda world, *t: time_of_day(genuine_gmtime, world, t)),
+    time.localtime: by_thread(
+        time.localtime, lambda world, *t: time_of_day(genuine_localtime, world, t)
+    ),
     os.urandom: by_thread(os.urandom, lambda world, size: world.random.randbytes(size)),
 }
 """Each name that is replaced, and by what. Locks make the rest of `threading` virtual."""
@@ -208,6 +222,7 @@ def _apply(patches: Patches) -> None:
         _module_locks(patches)
         _printing(patches)
         _chance(patches)
+        _counters(patches)
         refuse.apply(patches.attribute)
     except BaseException:
         patches.undo()
@@ -228,6 +243,12 @@ def _chance(patches: Patches) -> None:
     """Begin each run with the same `random`; `uuid4` and `secrets` come from `os.urandom`."""
     patches.then(random.setstate, random.getstate())
     random.seed(SEED)
+
+
+def _counters(patches: Patches) -> None:
+    """Let threads and pools that an app makes be numbered from 1 in each run."""
+    patches.item(vars(threading), "_counter", itertools.count(1).__next__)
+    patches.attribute(ThreadPoolExecutor, "_counter", itertools.count().__next__)
 
 
 class _NoStops(logging.Filter):

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import logging
 import sys
 from asyncio import events
 from collections.abc import Callable, Coroutine, Iterator
@@ -40,7 +41,8 @@ def simulate(world: World, function: Callable[[], T]) -> T:
                 return contextvars.copy_context().run(function)
             finally:
                 watch.finish()
-                left = world.end()
+                with silence():
+                    left = world.end()
     except Stopped:
         pass
     finally:
@@ -91,6 +93,12 @@ def finish(loop: VirtualLoop) -> None:
 def abandon(loop: VirtualLoop) -> None:
     """Let the tasks of a loop in a failed world run their `finally`, for some turns."""
     loop.set_exception_handler(lambda loop, context: None)
+    with silence():
+        unwind(loop)
+
+
+def unwind(loop: VirtualLoop) -> None:
+    """Cancel every task, and let it end itself."""
     for task in sorted(asyncio.all_tasks(loop), key=hash):
         task.cancel()
     for _ in range(UNWINDING):
@@ -104,6 +112,17 @@ def abandon(loop: VirtualLoop) -> None:
         task._log_destroy_pending = False
     with suppress(BaseException):
         loop._ready.clear()
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Log nothing meanwhile: that a world ends is no error of the servers and apps in it."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Any
 
 from asgi_lab.adapters.servers import SERVERS
 from asgi_lab.adapters.target import TargetError, load_target
-from asgi_lab.clock import Virtual, real, virtual
+from asgi_lab.clock import Real, Virtual, real, virtual
 from asgi_lab.experiment.in_thread import IN_THREAD, SIMULATED
 from asgi_lab.experiment.setup import Setup, World
 from asgi_lab.interface import Interface, interface_of
@@ -37,13 +37,24 @@ def choose_clock(server: str) -> World:
 
 def check(setup: Setup) -> None:
     """Raise ValueError for what cannot be run so, saying what can."""
-    for name, value in (("workers", setup.workers), ("threads", setup.threads)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} is at least 1, got {value}")
+    counts = {
+        "workers": setup.workers,
+        "threads": setup.threads,
+        "max_events": setup.max_events,
+    }
+    for name, value in counts.items():
+        if value is not None and (type(value) is not int or value < 1):
+            raise ValueError(f"{name} is a number of at least 1, got {value!r}")
+    if not isinstance(setup.clock, Virtual | Real):
+        raise ValueError(f"clock is virtual() or real(), got {setup.clock!r}")
     server, wsgi = setup.server, setup.interface == "wsgi"
     names = list(dict.fromkeys(("memory", *IN_THREAD, "lab", *SERVERS)))
     if server not in names:
         raise ValueError(f"unknown server {server!r}: the servers are {', '.join(names)}")
+    speaks = "wsgi" if wsgi else "asgi"
+    if server in SERVERS and speaks not in SERVERS[server].serves:
+        others = " or ".join(s.name for s in SERVERS.values() if speaks in s.serves)
+        raise ValueError(f"the app speaks {speaks.upper()}, and {server} does not: use {others}")
     here = ("memory", "lab") if wsgi else ("memory", *IN_THREAD)
     if server not in here and setup.target is None:
         raise ValueError(
@@ -68,3 +79,11 @@ def check(setup: Setup) -> None:
         raise ValueError(
             f"threads= is for the server `memory`, and of WSGI `lab`; not for {server}"
         )
+
+
+def check_time(timeout: object) -> None:
+    """Raise ValueError unless this is a number of seconds, or None."""
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0
+    ):
+        raise ValueError(f"timeout is a number of seconds above 0, or None; got {timeout!r}")

@@ -5,7 +5,7 @@ In virtual time the thread has an interpreter of its own, too: it stands for ano
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from asgi_lab.client import SocketDoor
@@ -28,42 +28,65 @@ async def in_a_thread(setup: Setup, app: Any) -> AsyncIterator[Any]:
         with running(app, threads=setup.threads or 1) as url:
             yield SocketDoor(url)
         return
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[int] = loop.create_future()
-    ended: asyncio.Future[None] = loop.create_future()
-    stops: list[Callable[[], object]] = []
+    async with ServerThread(setup.server, app) as port:
+        yield SocketDoor(f"http://{HOST}:{port}")
 
-    def tell(future: "asyncio.Future[Any]", value: Any, error: BaseException | None = None) -> None:
-        if not future.done():
-            future.set_exception(error) if error is not None else future.set_result(value)
 
-    async def whole() -> None:
-        stop, own = asyncio.Event(), asyncio.get_running_loop()
-        stops.append(lambda: own.call_soon_threadsafe(stop.set))
-        await IN_THREAD[setup.server](
-            app, lambda port: loop.call_soon_threadsafe(tell, ready, port), stop
+class ServerThread:
+    """A server that serves an app from a thread, while this is entered; the value is its port.
+
+    Raises `ServerFailed` if it does not start, or has ended by itself.
+    """
+
+    def __init__(self, name: str, app: Any) -> None:
+        self._name, self._app = name, app
+        self._outer = asyncio.get_running_loop()
+        self._inner: asyncio.AbstractEventLoop | None = None
+        self._ready: asyncio.Future[int] = self._outer.create_future()
+        self._ended: asyncio.Future[BaseException | None] = self._outer.create_future()
+        self._stop: asyncio.Event | None = None
+
+    async def __aenter__(self) -> int:
+        self._thread = start_aside(self._run, self._name, interpreter=True)
+        both: list[asyncio.Future[Any]] = [self._ready, self._ended]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not self._ready.done():
+            self._thread.join()
+            raise ServerFailed(self._name, self._ended.result())
+        return self._ready.result()
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._inner is not None and self._stop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._inner.call_soon_threadsafe(self._stop.set)
+        await asyncio.wait([self._ended])
+        self._thread.join()
+        if self._ended.result() is not None and error[0] is None:
+            raise ServerFailed(self._name, self._ended.result())
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            asyncio.run(self._serve())
+        except (Exception, SystemExit) as raised:
+            error = raised
+        self._tell(self._ended, error)
+
+    async def _serve(self) -> None:
+        self._inner, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        await IN_THREAD[self._name](
+            self._app, lambda port: self._tell(self._ready, port), self._stop
         )
 
-    def thread() -> None:
-        error: Exception | None = None
-        try:
-            asyncio.run(whole())
-        except (Exception, SystemExit) as raised:
-            error = ServerFailed(setup.server, raised)
-        loop.call_soon_threadsafe(tell, ready, 0, error or ServerFailed(setup.server, None))
-        loop.call_soon_threadsafe(tell, ended, None, error)
+    def _tell(self, future: "asyncio.Future[Any]", value: Any) -> None:
+        with suppress(RuntimeError):  # nobody waits any more
+            self._outer.call_soon_threadsafe(set_once, future, value)
 
-    server = start_aside(thread, setup.server, interpreter=True)
-    try:
-        yield SocketDoor(f"http://{HOST}:{await ready}")
-    finally:
-        for stop in stops:
-            stop()
-        await asyncio.wait([ended])
-        server.join()
-        if ended.exception() is not None and ready.done() and ready.exception() is None:
-            raise ended.exception() or AssertionError
-        ready.cancelled() or ready.exception()
+
+def set_once(future: "asyncio.Future[Any]", value: Any) -> None:
+    """Set a future's result, unless it has one."""
+    if not future.done():
+        future.set_result(value)
 
 
 class ServerFailed(RuntimeError):

@@ -13,7 +13,7 @@ from asgi_lab.client import perform
 from asgi_lab.client.words import each
 from asgi_lab.clock import Real, VirtualTimeError
 from asgi_lab.events import Trace
-from asgi_lab.experiment.checking import check, choose_clock, load
+from asgi_lab.experiment.checking import check, check_time, choose_clock, load
 from asgi_lab.experiment.doors import open_door
 from asgi_lab.experiment.setup import Done, Setup, World
 from asgi_lab.memory import LifespanFailed
@@ -60,6 +60,7 @@ async def run(
         app, interface, target, server, clock, workers, threads, layers, redact, max_events
     )
     check(setup)
+    check_time(timeout)
     listed = list(each(clients))
     if not listed:
         raise ValueError('a run needs a client at least: run(app, get("/"))')
@@ -70,7 +71,9 @@ async def run(
     async def whole() -> None:
         async with open_door(setup, done) as door:
             done.begin()
-            done.results = await perform(door, listed, concurrency=concurrency, timeout=timeout)
+            done.results = await perform(
+                door, listed, concurrency=concurrency, timeout=timeout, on_result=done.note
+            )
 
     try:
         await clock.wait(whole)

@@ -15,6 +15,9 @@ from asgi_lab.wsgi import WSGITracer
 
 World = Virtual | Real
 
+FEW = 1000
+"""Results kept of a run that fails."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -68,6 +71,10 @@ class Done:
         """Note when the clients begin, in ns of the trace: the app may have taken time to start."""
         if self.recorder is not None:
             self.header["clients_at"] = self.recorder.clock() - self.recorder.origin
+
+    def note(self, result: Any) -> None:
+        """Note a result; should the run fail, these are what there is."""
+        self.results = (*self.results, result) if len(self.results) < FEW else self.results
 
     def stop(self, recorder: Recorder) -> None:
         """Note that the world ends: what is recorded from now on is its undoing."""
