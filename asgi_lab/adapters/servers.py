@@ -126,6 +126,7 @@ def _lab(options: Options, interface: Interface) -> list[str]:
         raise ServerError(
             "lab serves an ASGI app in one process; uvicorn or granian take --workers"
         )
+    command += ["--shutdown-seconds", "8"]  # less than we wait for it
     return command + (["--loop", options.loop] if options.loop else [])
 
 
