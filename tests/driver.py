@@ -160,5 +160,5 @@ def answer(server: Server) -> tuple[int, bytes]:
 
 async def until(condition: Callable[[], Any]) -> None:
     """Let everything else run until something is so: it is asked at every turn of the loop."""
-    while not condition():  # noqa: ASYNC110
+    while not condition():
         await asyncio.sleep(0)
