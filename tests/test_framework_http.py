@@ -255,7 +255,7 @@ def test_a_stream_is_sent_as_it_comes() -> None:
 
     async def numbers() -> AsyncIterator[str]:
         for number in range(2):
-            await asyncio.sleep(1)
+            await asyncio.sleep(0)
             yield str(number)
 
     for chunks in (blocking(), numbers()):
@@ -269,11 +269,11 @@ def test_a_stream_is_sent_as_it_comes() -> None:
 
 
 class Log(list[str]):
-    async def ticks(self) -> AsyncIterator[str]:
+    async def ticks(self, seconds: float = 1.0) -> AsyncIterator[str]:
         try:
             for number in range(1000):
                 yield f"{number:>99}\n"
-                await asyncio.sleep(1)
+                await asyncio.sleep(seconds)
         finally:
             self.append("closed")
 
@@ -298,7 +298,7 @@ def test_a_server_may_say_so_in_send(number: int) -> None:
 
     @app.get("/")
     async def stream() -> StreamingResponse:
-        return StreamingResponse(log.ticks())
+        return StreamingResponse(log.ticks(0))
 
     @app.get("/whole")
     async def whole() -> str:

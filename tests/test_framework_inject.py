@@ -18,9 +18,7 @@ from asgi_lab.framework import (
     App,
     BackgroundTasks,
     Body,
-    Cookie,
     Depends,
-    Header,
     Request,
     StreamingResponse,
     WebSocket,
@@ -131,29 +129,6 @@ def test_a_dataclass_is_the_body() -> None:
     assert broken.status == 400
     assert (list_.json(), text.json()) == ({"body": [1, 2]}, {"body": "text"})
     assert problems(number)[0][2] == "an integer or text"
-
-
-def test_headers_and_cookies() -> None:
-    app = App()
-
-    @app.get("/")
-    async def page(
-        x_key: Annotated[int, Header()],
-        agent: Annotated[str, Header("x-agent")],
-        theme: Annotated[str, Cookie()] = "light",
-    ) -> dict[str, Any]:
-        return {"found": [x_key, agent, theme]}
-
-    good, bad = ask(
-        app,
-        get("/", headers={"X-Key": "4", "X-Agent": "me", "cookie": "theme=dark"}),
-        get("/", headers={"x-key": "four"}),
-    )
-    assert good.json() == {"found": [4, "me", "dark"]}
-    assert problems(bad) == [
-        ("header", "x-key", "an integer", "four"),
-        ("header", "x-agent", "a value", None),
-    ]
 
 
 def test_dependencies_are_opened_in_order_and_closed_after_the_response() -> None:

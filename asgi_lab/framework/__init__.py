@@ -28,7 +28,7 @@ from asgi_lab.framework.files import FileResponse
 from asgi_lab.framework.forms import Form, UploadFile
 from asgi_lab.framework.groups import Groups
 from asgi_lab.framework.headers import Headers, Pairs
-from asgi_lab.framework.inject import Body, Cookie, Depends, Header
+from asgi_lab.framework.inject import Body, Depends
 from asgi_lab.framework.requests import HTTPConnection, Request
 from asgi_lab.framework.responses import (
     HTMLResponse,
@@ -48,7 +48,6 @@ __all__ = [
     "BackgroundTasks",
     "Body",
     "ClientDisconnect",
-    "Cookie",
     "Depends",
     "EventResponse",
     "FileResponse",
@@ -57,7 +56,6 @@ __all__ = [
     "HTMLResponse",
     "HTTPConnection",
     "HTTPError",
-    "Header",
     "Headers",
     "Host",
     "JSONResponse",

@@ -7,7 +7,7 @@ variables along, as they are now; what the thread sets in them stays there.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,17 @@ def is_async(function: Callable[..., Any]) -> bool:
     return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))
 
 
-async def in_thread(items: Iterable[Any]) -> AsyncIterator[Any]:
+async def relay(items: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+    """Iterate, so that closing this closes the items, too, if they can be closed."""
+    try:
+        async for item in items:
+            yield item
+    finally:
+        if hasattr(items, "aclose"):
+            await items.aclose()
+
+
+async def in_thread(items: Iterable[Any]) -> AsyncGenerator[Any, None]:
     """Iterate in a worker thread: each `next` may block."""
     iterator, end = iter(items), object()
     while (item := await asyncio.to_thread(next, iterator, end)) is not end:

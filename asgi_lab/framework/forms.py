@@ -131,12 +131,17 @@ class Parts:
         self._unwritten: list[tuple[UploadFile, bytes]] = []
 
     def callbacks(self) -> Any:
-        """Return them by the parser's names."""
-        names = (
-            "part_begin", "header_field", "header_value", "header_end", "headers_finished",
-            "part_data", "part_end", "end",
-        )  # fmt: skip
-        return {f"on_{name}": getattr(self, name) for name in names}
+        """Return them by the parser's names, in the order in which it calls them."""
+        return {
+            "on_part_begin": self._begin,
+            "on_header_field": self._header_name,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_end,
+            "on_part_data": self._data,
+            "on_part_end": self._end,
+            "on_end": self._all,
+        }
 
     async def spool(self) -> None:
         """Write what has come of files."""
@@ -144,27 +149,23 @@ class Parts:
         for file, data in unwritten:
             await file.write(data)
 
-    def part_begin(self) -> None:
-        """Begin a part."""
+    def _begin(self) -> None:
         if len(self.pairs) >= MAX_PARTS:
             raise HTTPError(413, f"the form has more than {MAX_PARTS} parts")
         self._headers, self._file, self._text = Headers(), None, b""
 
-    def header_field(self, data: bytes, start: int, end: int) -> None:
-        """Take some of a header's name."""
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
 
-    def header_value(self, data: bytes, start: int, end: int) -> None:
-        """Take some of its value."""
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def header_end(self) -> None:
-        """End a header."""
+    def _header_end(self) -> None:
         self._headers.raw.append((self._name.lower(), self._value))
         self._name = self._value = b""
 
-    def headers_finished(self) -> None:
-        """End the headers: a part with a filename is a file (RFC 7578, section 4.2)."""
+    def _headers_end(self) -> None:
+        # A part with a filename is a file (RFC 7578, section 4.2).
         disposition = dict(self._headers.raw).get(b"content-disposition", b"")
         options = self._parse_options(disposition)[1]
         if b"name" not in options:
@@ -174,8 +175,7 @@ class Parts:
             self._file = UploadFile(options[b"filename"].decode("utf-8", "replace"), self._headers)
         self.pairs.append((name, self._file or ""))
 
-    def part_data(self, data: bytes, start: int, end: int) -> None:
-        """Take some of what the part holds."""
+    def _data(self, data: bytes, start: int, end: int) -> None:
         if self._file is not None:
             self._unwritten.append((self._file, data[start:end]))
             return
@@ -184,11 +184,9 @@ class Parts:
             raise HTTPError(413, f"the form's fields are larger than {MAX_FIELD} bytes")
         self._text += data[start:end]
 
-    def part_end(self) -> None:
-        """End the part."""
+    def _end(self) -> None:
         if self._file is None:
             self.pairs[-1] = (self.pairs[-1][0], self._text.decode("utf-8", "replace"))
 
-    def end(self) -> None:
-        """End the form."""
+    def _all(self) -> None:
         self.complete = True

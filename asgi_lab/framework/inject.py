@@ -37,20 +37,6 @@ class Depends:
 
 
 @dataclasses.dataclass(frozen=True)
-class Header:
-    """The value is that of a header field: by default `x-key` for a parameter `x_key`."""
-
-    name: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Cookie:
-    """The value is that of a cookie: by default, of the parameter's name."""
-
-    name: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
 class Body:
     """The value is the whole body, which is JSON. Dataclasses and dicts need not say so."""
 
@@ -128,7 +114,7 @@ class Plan:
         name, wanted, marks = parameter.name, parameter.annotation, []
         if get_origin(wanted) is Annotated:
             wanted, *marks = get_args(wanted)
-        mark = next((m for m in marks if isinstance(m, Depends | Header | Cookie | Body)), None)
+        mark = next((m for m in marks if isinstance(m, Depends | Body)), None)
         if isinstance(mark, Depends):
             self.dependencies[name] = Dependency(mark)
         elif wanted is BackgroundTasks:
@@ -136,45 +122,36 @@ class Plan:
         elif is_connection(name, wanted):
             self.connections.append(name)
         else:
-            if dataclasses.is_dataclass(wanted) or (get_origin(wanted) or wanted) is dict:
-                mark = mark or Body()
+            is_object = dataclasses.is_dataclass(wanted) or (get_origin(wanted) or wanted) is dict
             wanted = str if wanted is MISSING else wanted
-            self.values[name] = Value(name, wanted, parameter.default, mark)
+            self.values[name] = Value(name, wanted, parameter.default, bool(mark) or is_object)
 
 
 class Value:
-    """A parameter that the client writes: in the path, query, a header, a cookie, or the body."""
+    """A parameter that the client writes: in the path, the query, or the body."""
 
-    def __init__(self, name: str, wanted: Any, default: Any, mark: Any) -> None:
+    def __init__(self, name: str, wanted: Any, default: Any, is_body: bool) -> None:
         self.name = name
         self.wanted = wanted
         self.default = default
-        self.mark = mark
-        self.many = (get_origin(wanted) or wanted) is list
-        self.place = {Header: "header", Cookie: "cookie", Body: "body"}.get(type(mark), "query")
-        if self.place in ("header", "cookie"):
-            self.name = mark.name or (name.replace("_", "-") if self.place == "header" else name)
+        self.place = "body" if is_body else "query"
 
     async def of(self, injection: Injection) -> Any:
         """Return the value in this request. Raises Mismatch."""
-        connection = injection.connection
-        if self.name in connection.path_params and self.place == "query":
-            return convert(connection.path_params[self.name], self.wanted)
-        found: Any
+        connection, is_list = injection.connection, (get_origin(self.wanted) or self.wanted) is list
         if self.place == "body":
             found = await self._body(connection)
-        elif self.place == "cookie":
-            found = connection.cookies.get(self.name, MISSING)
+        elif self.name in connection.path_params:
+            found = connection.path_params[self.name]
+        elif is_list:
+            found = connection.query.all(self.name) or MISSING
         else:
-            pairs = connection.query if self.place == "query" else connection.headers
-            found = pairs.all(self.name) if self.many else pairs.get(self.name, MISSING)
-        if found is MISSING or (self.many and found == [] and self.place != "body"):
-            if self.default is not MISSING:
-                return self.default
-            if not self.many:
-                raise Mismatch("a value", None)
-            found = []
-        return convert(found, self.wanted)
+            found = connection.query.get(self.name, MISSING)
+        if found is MISSING and self.default is not MISSING:
+            return self.default
+        if found is MISSING and not is_list:
+            raise Mismatch("a value", None)
+        return convert([] if found is MISSING else found, self.wanted)
 
     def problem(self, mismatch: Mismatch) -> dict[str, Any]:
         """Return what is wrong, for the client."""

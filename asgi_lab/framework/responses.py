@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from asgi_lab.framework.background import BackgroundTasks
-from asgi_lab.framework.calling import in_thread
+from asgi_lab.framework.calling import in_thread, relay
 from asgi_lab.framework.errors import ClientDisconnect
 from asgi_lab.framework.headers import TOKEN, GivenHeaders, given
 from asgi_lab.framework.receiving import Inbox, while_connected
@@ -59,28 +59,16 @@ class Response:
         if media_type:
             self.headers.setdefault("content-type", media_type)
 
-    def set_cookie(
-        self,
-        name: str,
-        value: str = "",
-        *,
-        max_age: int | None = None,
-        path: str = "/",
-        domain: str | None = None,
-        secure: bool = False,
-        httponly: bool = False,
-        samesite: str | None = "lax",
-    ) -> None:
-        """Let the client keep a cookie for `max_age` seconds, or until it is closed.
+    def set_cookie(self, name: str, value: str = "", **attributes: str | int | None) -> None:
+        """Let the client keep a cookie, until it is closed or for `max_age` seconds.
 
-        The value may be any text; it is %-encoded. Raises ValueError for what cannot be a cookie.
+        See `cookie`; by default `path` is / and `samesite` lax.
         """
-        line = cookie(name, value, max_age, path, domain, secure, httponly, samesite)
-        self.headers.add("set-cookie", line)
+        self.headers.add("set-cookie", cookie(name, value, **attributes))
 
-    def delete_cookie(self, name: str, *, path: str = "/", domain: str | None = None) -> None:
+    def delete_cookie(self, name: str, **attributes: str | int | None) -> None:
         """Let the client forget a cookie: path and domain are those with which it was set."""
-        self.set_cookie(name, max_age=0, path=path, domain=domain)
+        self.headers.add("set-cookie", cookie(name, "", **{**attributes, "max_age": 0}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; then do what is to be done after."""
@@ -147,7 +135,7 @@ class StreamingResponse(Response):
         background: BackgroundTasks | None = None,
     ) -> None:
         super().__init__(b"", status, headers, media_type, background)
-        self.chunks = chunks if isinstance(chunks, AsyncIterable) else in_thread(chunks)
+        self.chunks = relay(chunks) if isinstance(chunks, AsyncIterable) else in_thread(chunks)
 
     def _fill(self, media_type: str) -> None:
         """Add the type, and no length."""
@@ -158,7 +146,7 @@ class StreamingResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, until the client leaves."""
-        async with closing(self.chunks) as chunks:
+        async with aclosing(self.chunks) as chunks:
             if scope.get("method") == "HEAD":
                 await self.start(send)
                 await send({"type": "http.response.body"})
@@ -179,49 +167,26 @@ class StreamingResponse(Response):
                 pass
 
 
-def closing(chunks: Any) -> Any:
-    """Return a context that closes an async generator, and leaves other iterables alone."""
-    return aclosing(chunks) if hasattr(chunks, "aclose") else _Open(chunks)
+def cookie(name: str, value: str, **attributes: str | int | None) -> str:
+    """Return the value of a `set-cookie` field (RFC 6265, section 4.1).
 
+    The value may be any text; it is %-encoded. Attributes are `max_age` in seconds, `path`,
+    `domain`, `samesite`, and `secure` and `httponly`, which are true or not. Raises ValueError for
+    what cannot be sent.
 
-class _Open:
-    def __init__(self, chunks: Any) -> None:
-        self._chunks = chunks
-
-    async def __aenter__(self) -> Any:
-        return self._chunks
-
-    async def __aexit__(self, *error: object) -> None:
-        pass
-
-
-def cookie(
-    name: str,
-    value: str,
-    max_age: int | None,
-    path: str,
-    domain: str | None,
-    secure: bool,
-    httponly: bool,
-    samesite: str | None,
-) -> str:
-    """Return the value of a `set-cookie` field (RFC 6265, section 4.1)."""
+    >>> cookie("theme", "dark", max_age=60, secure=True)
+    'theme=dark; path=/; samesite=lax; max-age=60; secure'
+    """
     if not TOKEN.fullmatch(name):
         raise ValueError(f"a cookie's name is a token such as theme, got {name!r}")
-    attributes = {
-        "Max-Age": None if max_age is None else str(max_age),
-        "Path": path or None,
-        "Domain": domain,
-        "SameSite": samesite,
-    }
-    parts = [f"{name}={quote(value, safe=_IN_COOKIE)}"]
-    for key, given_value in attributes.items():
-        if given_value is not None:
-            if not _ATTRIBUTE.fullmatch(given_value):
-                raise ValueError(f"a cookie's {key} has no semicolons, got {given_value!r}")
-            parts.append(f"{key}={given_value}")
-    parts += ["Secure"] * secure + ["HttpOnly"] * httponly
-    return "; ".join(parts)
+    line = f"{name}={quote(value, safe=_IN_COOKIE)}"
+    for key, what in {"path": "/", "samesite": "lax", **attributes}.items():
+        if what is None or what is False:
+            continue
+        if not _ATTRIBUTE.fullmatch(str(what)):
+            raise ValueError(f"a cookie's {key} has no semicolons, got {what!r}")
+        line += f"; {key.replace('_', '-')}" + ("" if what is True else f"={what}")
+    return line
 
 
 def as_response(result: Any) -> Any:

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from asgi_lab.client import Request, Result, expect, perform, request, ws
-from asgi_lab.framework.headers import parse_cookies
 from asgi_lab.memory import MemoryDoor, serve
 from asgi_lab.types import ASGIApp
 
@@ -30,7 +29,7 @@ class Client:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.cookies: dict[str, str] = {}
+        self.cookies: dict[str, str] = {}  # as they go on the wire
         self._opened = AsyncExitStack()
         self._door: MemoryDoor | None = None
 
@@ -73,10 +72,10 @@ class Client:
         for name, value in result.headers:
             if name == "set-cookie":
                 pair, _, attributes = value.partition(";")
-                for key, text in parse_cookies(pair).items():
-                    self.cookies[key] = text
-                    if "max-age=0" in attributes.lower():
-                        del self.cookies[key]
+                key, _, text = pair.partition("=")
+                self.cookies[key] = text
+                if "max-age=0" in attributes.lower():
+                    del self.cookies[key]
 
 
 def with_header(asked: Request, name: str, value: str) -> Request:

@@ -77,7 +77,10 @@ class Sessions:
         if len(value) > LIMIT - 200:  # the rest is for its name and attributes
             raise ValueError(f"the session is too large for a cookie: {len(value)} bytes")
         age = self.max_age if data else 0
-        return cookie(self.name, value, age, "/", None, self.secure, True, self.samesite)
+        secure, samesite = self.secure, self.samesite
+        return cookie(
+            self.name, value, max_age=age, httponly=True, secure=secure, samesite=samesite
+        )
 
     def sign(self, data: str) -> str:
         """Return `data.time.signature`."""

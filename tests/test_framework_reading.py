@@ -1,0 +1,71 @@
+"""The framework is to be read: short modules that know little of each other, and nothing else."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import asgi_lab.framework
+
+FOLDER = Path(asgi_lab.framework.__file__).parent
+MODULES = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*.py")}
+INSTALLED = {"forms.py": {"python_multipart"}}
+OURS = {"testing.py": {"asgi_lab.client", "asgi_lab.memory"}}
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_knows_the_types_of_asgi_and_no_more(name: str) -> None:
+    for module in imports(MODULES[name]):
+        package = module.partition(".")[0]
+        if package == "asgi_lab":
+            allowed = {"asgi_lab.types", *OURS.get(name, ())}
+            assert module in allowed or module.startswith("asgi_lab.framework."), module
+        else:
+            assert package in sys.stdlib_module_names | INSTALLED.get(name, set()), module
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_short_enough_to_be_read(name: str) -> None:
+    source = MODULES[name].read_text()
+    assert source.count("\n") <= 250
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 40, f"{name}: {node.name}"
+
+
+def test_nobody_imports_in_a_circle() -> None:
+    """Each module can be read knowing only those it names."""
+    names = {f"asgi_lab.framework.{n[:-3].replace('/', '.')}": p for n, p in MODULES.items()}
+    below = {name: imports(path) & set(names) for name, path in names.items()}
+    done: set[str] = set()
+    while len(done) < len(below):
+        ready = {name for name, needs in below.items() if name not in done and needs <= done}
+        assert ready, f"a circle among {sorted(set(below) - done)}"
+        done |= ready
+
+
+def test_the_reading_order_names_every_module() -> None:
+    text = asgi_lab.framework.__doc__ or ""
+    for name in MODULES:
+        stem = Path(name).parts[0].removesuffix(".py")
+        assert stem == "__init__" or stem in text, name
+
+
+def test_what_must_be_installed_is_imported_when_it_is_needed() -> None:
+    script = (
+        "import sys, asgi_lab.framework, asgi_lab.framework.middleware;"
+        "print({'python_multipart', 'asgi_lab.client', 'asgi_lab.tracer'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
