@@ -16,7 +16,7 @@ from asgi_lab.events import Data, Event
 from asgi_lab.histogram import Histogram
 from asgi_lab.loop import SECOND, Loops, tally
 from asgi_lab.message import number, payload_size
-from asgi_lab.totals import Failures, Lifespan, Route, Threads
+from asgi_lab.totals import Failures, Lifespan, Route, Threads, Wire
 
 MAX_ROUTES = 200
 MAX_ASIDE = 1000
@@ -59,6 +59,7 @@ class Measures:
         self.loops = Loops(keep_all=keep is None)
         self.threads = Threads()
         self.lifespan = Lifespan()
+        self.wire = Wire()
         self._forgotten = 0
         self._aside: dict[int, Connection] = {}
         self._handlers: dict[str, Handler | None] = {
@@ -88,6 +89,8 @@ class Measures:
         find, moves, handlers = self.open.get, MOVES, self._handlers
         for _, t, conn, layer, kind, _, data in events:
             if layer or kind not in handlers:
+                if kind == "wire":
+                    self.wire.note(data)
                 continue
             connection = find(conn) or self._unknown(conn, kind, t, data)
             if connection is None:

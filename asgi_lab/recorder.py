@@ -64,6 +64,7 @@ KINDS = {
     "submit": "a call was handed to a pool of worker threads",
     "work": "a worker thread began it: until then, queued",
     "worked": "and finished it",
+    "wire": "bytes in or out, what they mean, a pause: told by a server that can be observed",
     "close": "a WSGI server closed the response",
     "mark": "the user's own mark",
     "drop": "events are missing here",

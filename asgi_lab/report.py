@@ -69,6 +69,7 @@ def _summary(m: Measures) -> dict[str, Any]:
             "longest": _plain(m.loops.longest),
         },
         "threads": _plain(m.threads),
+        "wire": _plain(m.wire),
         "lifespan": _plain(m.lifespan),
         "errors": [_plain(failure) for failure in m.failures.values()],
     }

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from asgi_lab.events import Data, Event
 from asgi_lab.fold import Fold, folded, took
-from asgi_lab.message import message, pair
-from asgi_lab.plain import clean, duration
+from asgi_lab.message import message, number, pair
+from asgi_lab.plain import clean, duration, size
 
 
 def called(event: Event) -> str:
@@ -103,6 +103,24 @@ def _block(event: Event, end: Event | None) -> str:
     return f"█ {call}{_after(event, 'held the loop for')}, at {at}"
 
 
+def _wire(event: Event, end: Event | None) -> str:
+    return f"~ tcp {event.data.get('tcp')}: {on_the_wire(event)}"
+
+
+def on_the_wire(event: Event) -> str:
+    """Return what a `wire` event says: `78 B in: GET / HTTP/1.1`, `Request`, `pause writing`."""
+    data = event.data
+    what = clean(data.get("what") or "?")
+    if "size" in data:
+        first = clean(str(data.get("head") or "").partition("\n")[0])
+        words = what.replace("bytes", size(number(data["size"])))
+        return words + (f": {first}" if first else "")
+    if what == "event":
+        return clean(data.get("event") or "?")
+    more = data.get("of") or data.get("error")
+    return what + (f" ({clean(more)})" if more else "")
+
+
 def _task(event: Event, end: Event | None) -> str:
     return f"+ task {event.task} born: {clean(event.data.get('name') or '?')}"
 
@@ -137,6 +155,7 @@ LINES: dict[str, Callable[[Event, Event | None], str]] = {
     "submit": _submit,
     "work": lambda event, end: f"▄ worker thread begins{_after(event, '… queued')}",
     "worked": _worked,
+    "wire": _wire,
     "close": lambda event, end: "· the server closed the response",
     "mark": lambda event, end: f"* {clean(event.data.get('label') or 'mark')}",
     "drop": lambda event, end: f"! events are missing here {pairs(event.data)}".rstrip(),

@@ -109,3 +109,24 @@ class Lifespan:
         """Note that the call for it is over: if it has not started, the app has none."""
         if not self.startup:
             self.startup, self.message = "unsupported", error
+
+
+@dataclass(slots=True)
+class Wire:
+    """What a server told of its wire: the clients' connections, their bytes and their pauses."""
+
+    connections: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    pauses: int = 0
+    """How often writing or reading had to wait for the other side."""
+
+    def note(self, data: Data) -> None:
+        """Take the data of a `wire` event."""
+        what, size = data.get("what"), data.get("size")
+        self.connections += what == "open"
+        self.pauses += what in ("pause writing", "pause reading")
+        if isinstance(size, int) and what == "bytes in":
+            self.bytes_in += size
+        elif isinstance(size, int) and what == "bytes out":
+            self.bytes_out += size

@@ -32,6 +32,7 @@ from asgi_lab.standin import StandIn
 from asgi_lab.threads import follow_threads
 from asgi_lab.ticker import Ticker
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
+from asgi_lab.wire import Wire, arrived
 
 if TYPE_CHECKING:
     from asgi_lab.events import Trace
@@ -64,11 +65,16 @@ class Tracer(StandIn):
         if self._run:
             self._follow()
         token = current.set(place)
+        wire = arrived.get()
+        if wire is not None:
+            wire[0].serves(wire[1], recorder, place[1])
         try:
             app = self._slices if self._run else self._entry
             facts = common_scope(scope) or recorder.keep(freeze_scope(scope))
             return await traced_call(app, scope, receive, send, 0, facts)
         finally:
+            if wire is not None:
+                wire[0].served(wire[1])
             try:
                 current.reset(token)
             except ValueError:
@@ -82,6 +88,11 @@ class Tracer(StandIn):
         from asgi_lab.files import snapshot
 
         return snapshot(self.recorder)
+
+    @property
+    def asgi_lab_observe(self) -> Wire:
+        """Take what a server tells of its wire: `asgi_lab.server` looks for this on its app."""
+        return Wire(self.recorder)
 
     def _slices(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         coro: Any = self._entry(scope, receive, send)

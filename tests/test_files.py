@@ -111,6 +111,7 @@ def records(draw: st.DrawFn) -> list[Record]:
         "submit": [((("call", draw(texts)), ("pool", "anyio")),)],
         "work": [(began, draw(st.integers(0, 2**60)))],
         "worked": [(began, draw(texts))],
+        "wire": [((("what", draw(texts)), ("tcp", 1), ("size", 9)),)],
         "close": [()],
         "mark": [(draw(texts),)],
         "drop": [],

@@ -10,7 +10,7 @@ import asgi_lab
 ROOT = Path(asgi_lab.__file__).parent
 ORDER = (
     "types", "source", "atoms", "redact", "recorder", "merge", "events", "files", "ticker",
-    "running", "threads", "standin", "interface", "layers", "tracer", "wsgi", "api",
+    "running", "threads", "standin", "interface", "layers", "wire", "tracer", "wsgi", "api",
 )  # fmt: skip
 """The core, downward: from what knows nothing to what knows most."""
 

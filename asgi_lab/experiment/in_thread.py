@@ -149,7 +149,7 @@ async def lab_main(app: Any, ready: Ready, stop: asyncio.Event) -> None:
     """Run our own server until told to stop."""
     from asgi_lab.server import Server
 
-    async with Server(app, host=HOST, port=0) as server:
+    async with Server(app, host=HOST, port=0, observe=app.asgi_lab_observe) as server:
         ready(server.port)
         await stop.wait()
 

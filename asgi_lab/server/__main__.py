@@ -61,7 +61,8 @@ def make_server(
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
         context.set_alpn_protocols(["http/1.1"])
-    return Server(app, ssl=context, proxies=trust, **options)
+    observe = getattr(app, "asgi_lab_observe", None)  # an app that wants to know of the wire
+    return Server(app, ssl=context, proxies=trust, observe=observe, **options)
 
 
 def load(target: str, app_dir: str) -> Any:

@@ -1,7 +1,7 @@
 """The ladder of one connection: what passes between client, server, layers and app, in order.
 
-What crosses between client and server is not in the trace: it is dashed, as what a server makes
-of each message.
+What crosses between client and server is in the trace only of a server that tells of its wire.
+Else it is dashed, as what a server makes of each message.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from asgi_lab.events import Data, Event, Trace
 from asgi_lab.fold import took
 from asgi_lab.message import message
 from asgi_lab.plain import clean, duration, shorten
-from asgi_lab.text import called, ended
+from asgi_lab.text import called, ended, on_the_wire
 from asgi_lab.view.rows import ERROR, QUIET
 
 WAIT = 1_000_000
@@ -31,7 +31,10 @@ LABELS = 30
 
 @dataclass(slots=True)
 class Step:
-    """One rung. An arrow goes from lane `source` to lane `target` (0: server, 1: app, ...)."""
+    """One rung. An arrow goes from lane `source` to lane `target`.
+
+    -1 is the client, 0 the server, 1 the app, and so on.
+    """
 
     t: int
     source: int
@@ -49,6 +52,9 @@ class Step:
 
 
 CROSSING = ("scope", "received", "send")
+
+ARROWS = {"bytes in": (-1, 0), "bytes out": (0, -1), "end of bytes in": (-1, 0)}
+"""What passes between client and server."""
 
 
 def steps_of(events: Trace, depth: int) -> list[Step]:
@@ -82,6 +88,9 @@ def _label(before: Step, step: Step) -> str:
 def _step(event: Event) -> Step | None:
     outer, inner = event.layer, event.layer + 1
     data = event.data
+    if event.kind == "wire" and data.get("what") in ARROWS:
+        source, target = ARROWS[data["what"]]
+        return Step(event.t, source, target, on_the_wire(event), event)
     if event.kind == "scope":
         label = called(event).removeprefix("app ") if not event.layer else called(event)
         return Step(event.t, outer, inner, label, event)
@@ -103,6 +112,8 @@ def _step(event: Event) -> Step | None:
 def _goes_on(before: Step, step: Step) -> bool:
     """Return whether this is the arrow before it, one boundary further."""
     if before.event.kind != step.event.kind or before.target != step.source:
+        return False
+    if step.event.kind == "wire":
         return False
     return before.event.type == step.event.type or step.event.kind == "scope"
 
@@ -137,8 +148,10 @@ def ladder(events: Trace, connection: Connection, width: int) -> Group:
     steps = steps_of(events, shown)
     at = [head + index * lane for index in range(len(lanes))]
     lines = [_heads(lanes, at, lane)]
-    lines += list(_rungs(steps, at, offset, connection.started, width))
-    if client:
+    wired = any(step.event.kind == "wire" for step in steps)
+    begin = min(connection.started, steps[0].t) if steps else connection.started
+    lines += list(_rungs(steps, at, offset, begin, width, dashes=bool(offset) and not wired))
+    if client and not wired:
         lines += [Text(), Text("┄ what the server makes of it (not observed)", QUIET)]
     if depth and not fits:
         needed = head + (depth + 2) * LANE + LABELS
@@ -161,7 +174,9 @@ def _heads(lanes: list[str], at: list[int], lane: int) -> Text:
     return Text(line, "bold", no_wrap=True)
 
 
-def _rungs(steps: list[Step], at: list[int], offset: int, begin: int, width: int) -> Iterator[Text]:
+def _rungs(
+    steps: list[Step], at: list[int], offset: int, begin: int, width: int, dashes: bool
+) -> Iterator[Text]:
     left_out = range(MOST * 2 // 3, len(steps) - MOST // 3) if len(steps) > MOST else range(0)
     span = max(steps[-1].t - begin, 1) if steps else 1
     before = begin
@@ -175,7 +190,7 @@ def _rungs(steps: list[Step], at: list[int], offset: int, begin: int, width: int
         if silence >= WAIT and silence * 20 >= span:
             yield _rung("", at, None, f"⋮ {duration(silence)}", width, QUIET)
         before = step.t
-        arrow = (step.source + offset, step.target + offset, bool(offset) and step.to_client)
+        arrow = (step.source + offset, step.target + offset, dashes and step.to_client)
         style = ERROR if step.bad else ""
         yield _rung(duration(step.t - begin), at, arrow, step.label, width, style)
 

@@ -70,6 +70,10 @@ def _facts(m: Measures) -> Iterator[tuple[str, str]]:
         ends = [f"{code or 'no code'} × {n:,}" for code, n in sorted(m.codes.items())]
         closed = f"; closed with {', '.join(ends)}" if ends else ""
         yield "WebSockets", f"{m.types['websocket']:,} opened{closed}"
+    if m.wire.connections:
+        text = f"{count(m.wire.connections, 'connection')}, {size(m.wire.bytes_in)} in"
+        pauses = f", {count(m.wire.pauses, 'pause')}" if m.wire.pauses else ""
+        yield "wire", f"{text}, {size(m.wire.bytes_out)} out{pauses}"
     if m.types["lifespan"]:
         yield "lifespan", _lifespan(m)
 
