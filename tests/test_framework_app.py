@@ -120,6 +120,27 @@ def test_reverse_urls() -> None:
         app.path_for("item", id=-1)
 
 
+def test_a_handler_finds_routes_of_its_own_app_and_of_those_around() -> None:
+    inner, app = App(), App()
+
+    @inner.get("/a/{n:int}", name="a")
+    async def page(request: Request, n: int) -> dict[str, Any]:
+        with pytest.raises(LookupError, match="no route named 'none'"):
+            request.url_for("none")
+        names = {"a": {"n": 1}, "home": {}, "in:a": {"key": "x", "n": 2}}
+        return {name: request.url_for(name, **params) for name, params in names.items()}
+
+    @app.get("/", name="home")
+    async def home() -> str:
+        return "home"
+
+    app.mount("/in {key}", inner, "in")
+    found = ask(app, get("/in%20k/a/5", headers={"host": "h"}))[0].json()
+    assert found == {
+        "a": "http://h/in%20k/a/1", "home": "http://h/", "in:a": "http://h/in%20x/a/2",
+    }  # fmt: skip
+
+
 def test_all_methods_of_a_path_are_told() -> None:
     app = App()
 

@@ -395,6 +395,27 @@ def test_who_waits_for_the_client_takes_nothing_from_who_reads() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_form_may_come_in_pieces_of_any_size(size: int) -> None:
+    part = '--x\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+    body = part.format("a", "", "é\r\n--") + part.format("f", '; filename="f"', "--x\r")
+    body += part.format("a", "", "") + "--x--\r\nepilogue"
+    data = body.encode()
+
+    async def main() -> None:
+        pieces = [request(data[at : at + size], True) for at in range(0, len(data), size)]
+        headers = [(b"content-type", b'multipart/form-data; boundary="x"')]
+        asked = Request(http(method="POST", headers=headers), Server([*pieces, request()]).receive)
+        form = await asked.form()
+        assert form.all("a") == ["é\r\n--", ""]
+        file = form["f"]
+        assert isinstance(file, UploadFile)
+        assert await file.read() == b"--x\r"
+        asked.close()
+
+    asyncio.run(main())
+
+
 def test_events_and_comments_in_between() -> None:
     app = App()
 

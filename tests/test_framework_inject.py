@@ -87,7 +87,7 @@ def test_a_path_and_a_query_are_converted() -> None:
         "datetime.date(2024, 5, 1)", "'u'",
     ]  # fmt: skip
     assert problems(wrong) == [
-        ("query", "id", "an integer", "x"),
+        ("path", "id", "an integer", "x"),
         ("query", "q", "a value", None),
         ("query", "n", "an integer", "4.5"),
         ("query", "x", "a number", "y"),

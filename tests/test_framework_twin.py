@@ -509,6 +509,18 @@ def test_a_connection_is_kept_for_both(folder: Path) -> None:
         assert shown(left) == shown(right)
 
 
+def test_names_of_one_inside_an_app_of_the_other(folder: Path) -> None:
+    """Each finds its own routes, whoever is around."""
+    inner_ours, inner_theirs = ours(folder), theirs(folder)
+    outer = App([Mount("/in", Starlette(routes=[TheirMount("/ours", inner_ours)]))])
+    other = Starlette(routes=[TheirMount("/in", App([Mount("/theirs", inner_theirs)]))])
+    path = f"items/7/1.5/{KEY}/a"
+    assert ask(outer, get(f"/in/ours/{path}"))[0].json()[2].endswith(f"/in/ours/{path}")
+    mixed = Starlette(routes=[TheirMount("/in", inner_ours)])
+    assert ask(mixed, get(f"/in/{path}"))[0].json()[2].endswith(f"/in/{path}")
+    assert ask(other, get("/in/theirs/text"))[0].text == "café"
+
+
 def test_middleware_of_one_around_an_app_of_the_other(folder: Path) -> None:
     """Each is a plain ASGI app."""
     mixed = Starlette(

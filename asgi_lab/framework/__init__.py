@@ -12,7 +12,7 @@ Everything in it is an ASGI app, and wraps, holds or is held by another. It runs
 knows none. Read it in this order; each module says at its top what its idea is:
 
 headers, errors         names and values; what goes wrong, as exceptions
-receiving, requests     one `receive` for two; the request;   forms: fields and files
+receiving, requests     one `receive` for two; the request;   interrupting, forms
 responses, files, sse   saying one thing, a file, a thing now and then
 paths, routing          which app answers
 convert, inject         what a handler asks for, and how it gets it;   calling: both colours

@@ -63,7 +63,7 @@ class App:
             raise RuntimeError(f"this app speaks http, websocket and lifespan; not {scope['type']}")
         if self.middleware_stack is None:
             self.middleware_stack = self._build()
-        await self.middleware_stack({**scope, "app": self}, receive, send)
+        await self.middleware_stack(scope, receive, send)
         return None
 
     def _build(self) -> ASGIApp:

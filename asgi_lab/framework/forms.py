@@ -6,7 +6,7 @@ well-kept parser, `python-multipart`; it is loaded by the first such form.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from tempfile import SpooledTemporaryFile
 from typing import Any
@@ -69,7 +69,7 @@ def close(pairs: Iterable[tuple[str, str | UploadFile]]) -> None:
             value.file.close()
 
 
-async def parse_form(content_type: str, stream: AsyncIterator[bytes]) -> Form:
+async def parse_form(content_type: str, stream: AsyncGenerator[bytes, None]) -> Form:
     """Read a form. Raises HTTPError: 415 if it is none, 400 if it is broken, 413 if too large."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -87,7 +87,7 @@ async def parse_form(content_type: str, stream: AsyncIterator[bytes]) -> Form:
         raise HTTPError(400, f"the form is broken: {error}") from None
 
 
-async def parse_multipart(content_type: str, stream: AsyncIterator[bytes]) -> Form:
+async def parse_multipart(content_type: str, stream: AsyncGenerator[bytes, None]) -> Form:
     """Read a multipart form, its files to `SpooledTemporaryFile`s."""
     from python_multipart.exceptions import FormParserError
     from python_multipart.multipart import MultipartParser, parse_options_header
@@ -98,7 +98,7 @@ async def parse_multipart(content_type: str, stream: AsyncIterator[bytes]) -> Fo
     parts = Parts(parse_options_header)
     try:
         parser = MultipartParser(boundary, parts.callbacks())
-        async with aclosing(stream) as chunks:  # type: ignore[type-var]
+        async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 parser.write(chunk)
                 await parts.spool()

@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from asgi_lab.framework.errors import WebSocketDisconnect
+from asgi_lab.framework.interrupting import Interruption
 from asgi_lab.framework.websockets import WebSocket
 
 TRY_AGAIN_LATER = 1013  # the registry of close codes (IANA)
@@ -33,17 +34,14 @@ class Member:
         self.socket = socket
         self.waiting: deque[str | bytes] = deque(maxlen=limit)  # full, it drops its oldest
         self.dropped = 0
-        self.late = False
-        self.task = asyncio.current_task()
+        self.too_slow = Interruption()
         self._some = asyncio.Event()
 
     def put(self, message: str | bytes, close_if_slow: bool) -> None:
         """Send that when its turn comes."""
         if len(self.waiting) == self.waiting.maxlen:
             if close_if_slow:
-                self.late = True
-                if self.task is not None:
-                    self.task.cancel()
+                self.too_slow()
                 return
             self.dropped += 1
         self.waiting.append(message)
@@ -74,27 +72,26 @@ class Groups:
     async def join(self, name: str, socket: WebSocket) -> AsyncIterator[Member]:
         """Be a member of a group within the block.
 
-        If it is too slow the block is cancelled, the socket closed, and WebSocketDisconnect raised.
+        If it is too slow the block is interrupted, the socket closed with 1013, and
+        WebSocketDisconnect raised.
         """
         member = Member(socket, self.limit)
         writing = asyncio.ensure_future(member.write())
         self._members[name].append(member)
         try:
-            yield member
-        except asyncio.CancelledError:
-            if not member.late or member.task is None or member.task.uncancel() > 0:
-                raise  # it was someone else who cancelled
+            with member.too_slow:
+                yield member
         finally:
             self._leave(name, member)
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
-        if member.late:
+        if member.too_slow.happened:
             await socket.close(TRY_AGAIN_LATER, "too slow")
             raise WebSocketDisconnect(TRY_AGAIN_LATER, "too slow")
 
     def send(self, name: str, message: str | bytes, but: WebSocket | None = None) -> int:
         """Send to each member but one, now or later; return how many there are."""
-        members = [m for m in self._members.get(name, ()) if m.socket is not but and not m.late]
+        members = [m for m in self._members.get(name, ()) if m.socket is not but]
         for member in members:
             member.put(message, self.when_slow == "close")
         return len(members)

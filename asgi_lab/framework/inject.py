@@ -94,7 +94,7 @@ class Plan:
             try:
                 found[name] = await value.of(injection)
             except Mismatch as mismatch:
-                problems.append(value.problem(mismatch))
+                problems.append(value.problem(mismatch, injection))
         for dependency in self.dependencies.values():
             problems += await dependency.plan.read(injection)
         return problems
@@ -153,11 +153,15 @@ class Value:
             raise Mismatch("a value", None)
         return convert([] if found is MISSING else found, self.wanted)
 
-    def problem(self, mismatch: Mismatch) -> dict[str, Any]:
+    def problem(self, mismatch: Mismatch, injection: Injection) -> dict[str, Any]:
         """Return what is wrong, for the client."""
-        name = ".".join(filter(None, ("" if self.place == "body" else self.name, mismatch.place)))
+        place, names = self.place, [mismatch.place]
+        if place == "query":
+            names.insert(0, self.name)
+            place = "path" if self.name in injection.connection.path_params else "query"
+        name = ".".join(filter(None, names))
         return {
-            "in": self.place, "name": name, "expected": mismatch.expected, "got": mismatch.got
+            "in": place, "name": name, "expected": mismatch.expected, "got": mismatch.got
         }  # fmt: skip
 
     async def _body(self, connection: HTTPConnection) -> Any:

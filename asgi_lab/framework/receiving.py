@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from asgi_lab.framework.interrupting import Interruption
 from asgi_lab.types import Message, Receive
 
 
@@ -65,30 +66,15 @@ class Inbox:
 async def while_connected(inbox: Inbox, *helpers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run a block until its end, or until the client leaves, with helpers beside it.
 
-    When the client leaves, or a helper ends, the block is cancelled, and what follows it goes on.
-    This task is the one that is cancelled, as by `asyncio.timeout`: what the block opened, it
-    closes in the task and context in which it opened it.
+    When the client leaves, or a helper ends, the block is interrupted, and what follows it goes on.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    stopped = False
-
-    def stop(_: object) -> None:
-        nonlocal stopped
-        if not stopped:
-            stopped = True
-            task.cancel()
-
     beside = [asyncio.ensure_future(each) for each in (inbox.disconnected(), *helpers)]
-    for each in beside:
-        each.add_done_callback(stop)
     try:
-        yield
-    except asyncio.CancelledError:
-        if not stopped or task.uncancel() > 0:  # it was someone else who cancelled
-            raise
+        with Interruption() as interrupt:
+            for each in beside:
+                each.add_done_callback(interrupt)
+            yield
     finally:
         for each in beside:
-            each.remove_done_callback(stop)
             each.cancel()
         await asyncio.gather(*beside, return_exceptions=True)

@@ -5,7 +5,7 @@ often as you like, whole (`body`, `text`, `json`, `form`).
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -74,10 +74,10 @@ class HTTPConnection:
         found = self.scope.get("client")
         return None if found is None else (found[0], found[1])
 
-    @property
+    @cached_property
     def state(self) -> dict[str, Any]:
         """What the lifespan left for requests: a shallow copy for each."""
-        found: dict[str, Any] = self.scope.setdefault("state", {})
+        found: dict[str, Any] = self.scope.get("state", {})
         return found
 
     @property
@@ -89,10 +89,17 @@ class HTTPConnection:
         return found
 
     def url_for(self, name: str, **params: Any) -> str:
-        """Return the URL of the route of that name. Raises LookupError if there is none."""
-        router, root_path = self.scope["router"]
-        path: str = router.path_for(name, **params)
-        return self.origin + quote(root_path) + path
+        """Return the URL of a route: one of this app, or else of an app around it.
+
+        Raises LookupError if there is none of that name, with these parameters.
+        """
+        for router, root_path in self.scope.get("asgi_lab.routers", ()):
+            try:
+                path: str = router.path_for(name, **params)
+            except LookupError:
+                continue
+            return self.origin + quote(root_path) + path
+        raise LookupError(f"there is no route named {name!r} that takes {sorted(params)}")
 
 
 class Request(HTTPConnection):
@@ -110,7 +117,7 @@ class Request(HTTPConnection):
         """GET, POST, ..."""
         return str(self.scope["method"])
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield the body piece by piece as it comes (www: "Request"), each but once.
 
         Raises RuntimeError if it was read before.

@@ -20,6 +20,7 @@ from asgi_lab.framework.paths import CONVERTERS, Converter, PathTemplate
 from asgi_lab.framework.responses import RedirectResponse
 from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
+ROUTERS = "asgi_lab.routers"  # a name of our own: others put their routers into the scope, too
 HOST_CONVERTERS = {**CONVERTERS, "str": Converter("[^./:]+")}
 
 
@@ -147,8 +148,8 @@ class Router:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the app of the first route that matches."""
         path = route_path(scope)
-        # The outermost router is the one that knows all names: see Request.url_for.
-        scope = {"router": (self, scope.get("root_path", "").rstrip("/")), **scope}
+        here = (self, scope.get("root_path", "").rstrip("/"))
+        scope = {**scope, ROUTERS: (here, *scope.get(ROUTERS, ()))}  # see Request.url_for
         allowed: set[str] = set()
         for route in self.routes:
             match = route.match(scope, path)

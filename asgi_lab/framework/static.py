@@ -44,7 +44,10 @@ class StaticFiles:
             # Without the slash the page's links would lead beside its folder.
             await RedirectResponse(reference(scope, f"{path}/"))(scope, receive, send)
             return
-        await FileResponse(found)(scope, receive, send)
+        try:
+            await FileResponse(found)(scope, receive, send)
+        except (FileNotFoundError, PermissionError):
+            raise HTTPError(404) from None
 
     def find(self, path: str) -> Path | None:
         """Return the file of a path, or None. It touches the disk."""

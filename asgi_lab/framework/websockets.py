@@ -11,7 +11,6 @@ the handler ends. `groups` sends one message to many.
 """
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 from asgi_lab.framework.errors import WebSocketDisconnect
@@ -110,13 +109,15 @@ class WebSocket(HTTPConnection):
         """Send as JSON, in text."""
         await self.send(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
 
-    async def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """Yield the messages until the client closes."""
+    def __aiter__(self) -> "WebSocket":
+        """Iterate over the messages, until the client closes."""
+        return self
+
+    async def __anext__(self) -> str | bytes:
         try:
-            while True:
-                yield await self.receive()
+            return await self.receive()
         except WebSocketDisconnect:
-            pass
+            raise StopAsyncIteration from None
 
     async def _connect(self) -> None:
         if not self._asked:  # the answer comes after the question (www: "Connect")
