@@ -33,6 +33,7 @@ def main() -> None:
       asgi-lab trace main:app          trace an app of yours, live
       asgi-lab show trace.jsonl        look at a recorded trace again
       asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
+      asgi-lab serve main:app          our own server, untraced
     """
 
 
@@ -217,3 +218,47 @@ def compare(**options: Any) -> None:
     from asgi_lab.commands.compare import run_compare
 
     sys.exit(run_compare(**options))
+
+
+@main.command()
+@click.argument("target")
+@click.option("--factory", is_flag=True, help="TARGET is a function that returns the app.")
+@click.option(
+    "--app-dir", default=".", metavar="DIR", help="Where to import from.  [default: here]"
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, type=click.IntRange(0, 65535), show_default=True)
+@click.option("--uds", metavar="PATH", help="Listen on a Unix socket instead.")
+@click.option("--loop", type=click.Choice(["asyncio", "uvloop"]), help="The event loop.")
+@click.option("--workers", type=click.IntRange(1), help="Processes of a WSGI app.  [default: 1]")
+@click.option("--threads", type=click.IntRange(1), help="Threads of each.  [default: 1]")
+@click.option("--root-path", default="", metavar="PATH", help="The path that a proxy has cut off.")
+@click.option("--trust", metavar="ADDRESS", multiple=True, help="A proxy to believe; * for all.")
+@click.option("--certificate", metavar="FILE", help="Serve TLS with this certificate chain,")
+@click.option("--key", metavar="FILE", help="and this private key.")
+@click.option(
+    "--shutdown-seconds",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="How long open requests may take at the end.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["critical", "error", "warning", "info", "debug"]),
+    default="info",
+    show_default=True,
+)
+def serve(**options: Any) -> None:
+    r"""Serve TARGET on our own server, untraced: the code of asgi_lab/server, to be read.
+
+    \b
+    Examples:
+      asgi-lab serve main:app
+      asgi-lab serve main:app --port 0 --loop uvloop
+      asgi-lab serve shop.wsgi:application --workers 2 --threads 4
+      asgi-lab serve main:app --certificate cert.pem --key key.pem
+    """
+    from asgi_lab.commands.serve import run_serve
+
+    sys.exit(run_serve(**options))
