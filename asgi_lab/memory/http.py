@@ -31,7 +31,8 @@ class Cycle:
     """One request and its answer, from the server's side: Uvicorn's word for it."""
 
     __slots__ = (
-        "_arrived",
+        "_heard",
+        "_waiting",
         "_asked_to_close",
         "_broken",
         "_closes",
@@ -57,7 +58,8 @@ class Cycle:
         self._asked_to_close = CLOSE in scope["headers"]
         self._closes = False
         self._expected: int | None = None
-        self._arrived = asyncio.Event()
+        self._waiting: asyncio.Event | None = None
+        self._heard = False
         self.body = b""
         self.more_body = True
         self._on_room: Callable[[], object] | None = None
@@ -99,8 +101,7 @@ class Cycle:
     async def receive(self) -> Message:
         """ASGI's `receive`: the body as it comes, then `http.disconnect` when all is over."""
         if not self.disconnected and not self.complete:
-            await self._arrived.wait()
-            self._arrived.clear()
+            await self._news()
         if self.disconnected or self.complete:
             return {"type": "http.disconnect"}
         body, self.body = self.body, b""
@@ -108,6 +109,19 @@ class Cycle:
             asyncio.get_running_loop().call_soon(self._on_room)
             self._on_room = None
         return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _news(self) -> None:
+        """Wait for news. An event is made only for who has to: there may be thousands of us."""
+        if not self._heard:
+            self._waiting = self._waiting or asyncio.Event()
+            await self._waiting.wait()
+            self._waiting.clear()
+        self._heard = False
+
+    def _notify(self) -> None:
+        self._heard = True
+        if self._waiting is not None:
+            self._waiting.set()
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`: waits while the client is slow; does nothing once it has gone.
@@ -135,7 +149,7 @@ class Cycle:
         """Let a piece of the request's body arrive; see `Inbox`."""
         self.body += data
         self.more_body = more
-        self._arrived.set()
+        self._notify()
         full = len(self.body) > HIGH
         self._on_room = go_on if full else None
         return not full
@@ -173,7 +187,7 @@ class Cycle:
             self.channel.write(body)
         if not more:
             self.complete = True
-            self._arrived.set()
+            self._notify()
             if self._expected:
                 self._broken = True
                 raise LocalProtocolError("less body than content-length says")
@@ -203,7 +217,7 @@ class Cycle:
 
     def _lost(self) -> None:
         self.disconnected = not self.complete
-        self._arrived.set()
+        self._notify()
 
 
 def http_scope(progress: Progress, client: Address, server: Address, state: Any) -> Scope:
