@@ -4,8 +4,6 @@ Which answer is left depends on that: before the start of a response, any; amid 
 WebSocket can be refused before `accept`, and closed after it.
 """
 
-from typing import NoReturn
-
 from asgi_lab.framework.errors import ClientDisconnect
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,27 +19,36 @@ class Conversation:
         self._receive = receive
         self._send = send
         self._asked = scope["type"] != "websocket"
+        self._left = False
         self.started = False
         """A response has begun, or the WebSocket was accepted or refused."""
         self.closed = False
-        """The WebSocket is over."""
+        """The client has left, or the WebSocket was closed."""
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
         message = await self._receive()
         self._asked = True
-        self.closed = self.closed or message["type"] == "websocket.disconnect"
+        if message["type"].endswith(".disconnect"):
+            self._left = self.closed = True
         return message
 
     async def send(self, message: Message) -> None:
-        """ASGI's `send`. Raises ClientDisconnect where a server of spec 2.4 raises OSError."""
+        """ASGI's `send`. Raises ClientDisconnect if the client has left.
+
+        That is known from `receive` (www: "Disconnect"), or from the server, which since spec 2.4
+        raises OSError; others take what is sent, and throw it away.
+        """
+        if self._left:
+            raise ClientDisconnect("the client has left")
         self.started = True
         kind = message["type"]
         self.closed = self.closed or (kind == "websocket.close" or kind.startswith(REFUSAL))
         try:
             await self._send(message)
         except OSError as error:
-            self._leave(error)
+            self._left = self.closed = True
+            raise ClientDisconnect(str(error)) from error
 
     async def answer(self, response: ASGIApp) -> None:
         """Send a response; on a WebSocket, refuse with it, or close."""
@@ -61,6 +68,3 @@ class Conversation:
 
     async def _refuse(self, message: Message) -> None:
         await self.send({**message, "type": f"websocket.{message['type']}"})
-
-    def _leave(self, error: OSError) -> NoReturn:
-        raise ClientDisconnect(str(error)) from error
