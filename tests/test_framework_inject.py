@@ -112,7 +112,24 @@ def test_a_dataclass_is_the_body() -> None:
     async def anything(body: Annotated[list[int] | str, Body()]) -> Any:
         return {"body": body}
 
+    @app.post("/many")
+    async def many(items: list[Item], first: int = 0) -> dict[str, Any]:
+        return {"names": [item.name for item in items[first:]]}
+
+    @app.post("/perhaps")
+    async def perhaps(item: Item | None = None) -> dict[str, Any]:
+        return {"name": item and item.name}
+
     item = {"name": "pen", "price": 2, "unknown": 1}
+    answers = ask(
+        app,
+        post("/many?first=1", json=[item, item]),
+        post("/perhaps"),
+        post("/perhaps", json=item),
+        post("/perhaps", "[" * 100_000),
+    )
+    assert [r.json() for r in answers[:3]] == [{"names": ["pen"]}, {"name": None}, {"name": "pen"}]
+    assert answers[3].status == 400
     good, missing, wrong, broken, list_, text, number = ask(
         app,
         post("/orders", json={"items": [item], "when": "2024-05-01T12:00", "gift": True}),

@@ -8,6 +8,7 @@ variables along, as they are now; what the thread sets in them stays there.
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -41,3 +42,30 @@ async def in_thread(items: Iterable[Any]) -> AsyncGenerator[Any, None]:
     iterator, end = iter(items), object()
     while (item := await asyncio.to_thread(next, iterator, end)) is not end:
         yield item
+
+
+def opener(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return what makes an async context of a function that yields; None for one that does not."""
+    if inspect.isasyncgenfunction(function):
+        return asynccontextmanager(function)
+    if not inspect.isgeneratorfunction(function):
+        return None
+    manager = contextmanager(function)
+
+    @asynccontextmanager
+    async def opened(**arguments: Any) -> Any:
+        """Run both halves of a plain generator in worker threads: each may block."""
+        context = manager(**arguments)
+        value = await call(context.__enter__)
+        try:
+            yield value
+        except Exception as error:
+            if not await call(context.__exit__, type(error), error, error.__traceback__):
+                raise
+        except BaseException as error:  # cancelled: there is no time to wait for a thread
+            context.__exit__(type(error), error, error.__traceback__)
+            raise
+        else:
+            await call(context.__exit__, None, None, None)
+
+    return opened

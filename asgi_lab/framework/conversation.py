@@ -59,9 +59,8 @@ class Conversation:
             await self.receive()
         if self.closed:
             return
-        if self.started:
-            await self.send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})
-        elif REFUSAL in (self.scope.get("extensions") or {}):
+        able = REFUSAL in (self.scope.get("extensions") or {})
+        if able and not self.started:
             await response(self.scope, self.receive, self._refuse)
         else:
             await self.send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})

@@ -76,7 +76,7 @@ async def parse_form(content_type: str, stream: AsyncGenerator[bytes, None]) -> 
         return await parse_multipart(content_type, stream)
     if kind != "application/x-www-form-urlencoded":
         raise HTTPError(415, f"expected a form, got {kind or 'no content-type'}")
-    body = b""
+    body = bytearray()
     async for chunk in stream:
         body += chunk
         if len(body) > MAX_FIELD:
@@ -126,7 +126,7 @@ class Parts:
         self._headers = Headers()
         self._name = self._value = b""
         self._file: UploadFile | None = None
-        self._text = b""
+        self._text = bytearray()
         self._room = MAX_FIELD
         self._unwritten: list[tuple[UploadFile, bytes]] = []
 
@@ -152,7 +152,7 @@ class Parts:
     def _begin(self) -> None:
         if len(self.pairs) >= MAX_PARTS:
             raise HTTPError(413, f"the form has more than {MAX_PARTS} parts")
-        self._headers, self._file, self._text = Headers(), None, b""
+        self._headers, self._file, self._text = Headers(), None, bytearray()
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]

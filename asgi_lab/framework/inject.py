@@ -16,11 +16,11 @@ after the response, the last one first, and sees an exception of the handler at 
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack
 from typing import Annotated, Any, get_args, get_origin
 
 from asgi_lab.framework.background import BackgroundTasks
-from asgi_lab.framework.calling import call, is_async
+from asgi_lab.framework.calling import call, is_async, opener
 from asgi_lab.framework.convert import Mismatch, convert
 from asgi_lab.framework.errors import HTTPError
 from asgi_lab.framework.requests import HTTPConnection, Request
@@ -122,9 +122,9 @@ class Plan:
         elif is_connection(name, wanted):
             self.connections.append(name)
         else:
-            is_object = dataclasses.is_dataclass(wanted) or (get_origin(wanted) or wanted) is dict
+            is_body = mark is not None or is_object(wanted)
             wanted = str if wanted is MISSING else wanted
-            self.values[name] = Value(name, wanted, parameter.default, bool(mark) or is_object)
+            self.values[name] = Value(name, wanted, parameter.default, is_body)
 
 
 class Value:
@@ -194,33 +194,6 @@ class Dependency:
         return value
 
 
-def opener(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """Return what makes an async context of a function that yields; None for one that does not."""
-    if inspect.isasyncgenfunction(function):
-        return asynccontextmanager(function)
-    if not inspect.isgeneratorfunction(function):
-        return None
-    manager = contextmanager(function)
-
-    @asynccontextmanager
-    async def opened(**arguments: Any) -> Any:
-        """Run both halves of a plain generator in worker threads: each may block."""
-        context = manager(**arguments)
-        value = await call(context.__enter__)
-        try:
-            yield value
-        except Exception as error:
-            if not await call(context.__exit__, type(error), error, error.__traceback__):
-                raise
-        except BaseException as error:  # cancelled: there is no time to wait for a thread
-            context.__exit__(type(error), error, error.__traceback__)
-            raise
-        else:
-            await call(context.__exit__, None, None, None)
-
-    return opened
-
-
 def parameters_of(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     """Yield the parameters of a function, their annotations evaluated.
 
@@ -238,6 +211,13 @@ def parameters_of(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise TypeError(f"{function}: {parameter.name} cannot be given by name")
         yield parameter
+
+
+def is_object(wanted: Any) -> bool:
+    """Whether it is written as a JSON object, or has some in it: too much for a query."""
+    if dataclasses.is_dataclass(wanted) or (get_origin(wanted) or wanted) is dict:
+        return True
+    return any(map(is_object, get_args(wanted)))
 
 
 def is_connection(name: str, wanted: Any) -> bool:

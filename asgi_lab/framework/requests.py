@@ -64,9 +64,9 @@ class HTTPConnection:
     @property
     def origin(self) -> str:
         """Scheme and host, such as `http://127.0.0.1:8000`."""
-        host, port = (*(self.scope.get("server") or ("localhost", None)),)[:2]
-        server = f"{host}:{port}" if port else str(host)
-        return f"{self.scope.get('scheme', 'http')}://{self.headers.get('host', server)}"
+        host, port = self.scope.get("server") or ("localhost", None)
+        name = self.headers.get("host", f"{host}:{port}" if port else host)
+        return f"{self.scope.get('scheme', 'http')}://{name}"
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -160,7 +160,7 @@ class Request(HTTPConnection):
         """Return what the body says. Raises HTTPError 400 if it is not JSON."""
         try:
             return json.loads(await self.body())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise HTTPError(400, f"the body is not JSON: {error}") from None
 
     async def form(self) -> Form:

@@ -31,6 +31,7 @@ class Response:
     """A whole response, its body at hand. A str is encoded as UTF-8."""
 
     media_type = ""
+    has_length = True
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Response:
 
     def _fill(self, media_type: str) -> None:
         """Add what was not given: the length, if there is a body, and the type, if it is known."""
-        if self.status not in BODILESS:
+        if self.has_length and self.status not in BODILESS:
             self.headers.setdefault("content-length", str(len(self.body)))
         if media_type.startswith("text/") and "charset=" not in media_type:
             media_type += "; charset=utf-8"
@@ -126,6 +127,8 @@ class StreamingResponse(Response):
     leaves. One that is not async is iterated in a worker thread.
     """
 
+    has_length = False
+
     def __init__(
         self,
         chunks: AsyncIterable[Any] | Iterable[Any],
@@ -136,13 +139,6 @@ class StreamingResponse(Response):
     ) -> None:
         super().__init__(b"", status, headers, media_type, background)
         self.chunks = relay(chunks) if isinstance(chunks, AsyncIterable) else in_thread(chunks)
-
-    def _fill(self, media_type: str) -> None:
-        """Add the type, and no length."""
-        length = self.headers.get("content-length")
-        super()._fill(media_type)
-        if length is None:
-            self.headers.pop("content-length", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, until the client leaves."""

@@ -30,7 +30,7 @@ class WebSocket(HTTPConnection):
         self._receive = receive
         self._send = send
         self._asked = False
-        self.state_name = "connecting"
+        self.stage = "connecting"
         self.subprotocol: str | None = None
 
     @property
@@ -47,17 +47,17 @@ class WebSocket(HTTPConnection):
         if subprotocol is not None and subprotocol not in self.subprotocols:
             raise ValueError(f"the client offers {self.subprotocols}, not {subprotocol!r}")
         await self._connect()
-        self.state_name, self.subprotocol = "open", subprotocol
+        self.stage, self.subprotocol = "open", subprotocol
         accept: Message = {"type": "websocket.accept", "headers": given(headers).raw}
         await self._send({**accept, "subprotocol": subprotocol})
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close; before `accept`, refuse, with 403. Nothing happens if it is closed already."""
-        if self.state_name == "closed":
+        if self.stage == "closed":
             return
-        if self.state_name == "connecting":
+        if self.stage == "connecting":
             await self._connect()
-        self.state_name = "closed"
+        self.stage = "closed"
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def receive(self) -> str | bytes:
@@ -102,7 +102,7 @@ class WebSocket(HTTPConnection):
         try:
             await self._send({"type": "websocket.send", kind: message})
         except OSError:
-            self.state_name = "closed"
+            self.stage = "closed"
             raise WebSocketDisconnect(1006) from None
 
     async def send_json(self, message: Any) -> None:
@@ -127,7 +127,7 @@ class WebSocket(HTTPConnection):
                 self._gone(message)
 
     def _gone(self, message: Message) -> None:
-        self.state_name = "closed"
+        self.stage = "closed"
         raise WebSocketDisconnect(message.get("code", 1005), message.get("reason") or "")
 
     async def _fail(self, code: int, reason: str) -> WebSocketDisconnect:
@@ -135,9 +135,9 @@ class WebSocket(HTTPConnection):
         return WebSocketDisconnect(code, reason)
 
     def _expect(self, state: str, what: str) -> None:
-        if self.state_name == state:
+        if self.stage == state:
             return
-        if self.state_name == "closed":
+        if self.stage == "closed":
             raise WebSocketDisconnect(1006)
-        hint = "accept it first" if self.state_name == "connecting" else "it is accepted already"
-        raise RuntimeError(f"cannot {what}: the WebSocket is {self.state_name}; {hint}")
+        hint = "accept it first" if self.stage == "connecting" else "it is accepted already"
+        raise RuntimeError(f"cannot {what}: the WebSocket is {self.stage}; {hint}")
