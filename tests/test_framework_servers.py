@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asgi_lab import expect, get, head, pause, post, real, run, ws
+from asgi_lab import after, expect, get, head, pause, post, real, run, ws
 from asgi_lab.client import Result
 
 MAIN = '''
@@ -65,6 +65,42 @@ async def events():
     return EventResponse(ticks())
 
 
+closed = asyncio.Event()
+
+
+@app.get("/endless")
+async def endless():
+    async def forever():
+        try:
+            while True:
+                yield b"x" * 1000
+                await asyncio.sleep(0.01)
+        finally:
+            closed.set()
+
+    return StreamingResponse(forever())
+
+
+@app.get("/quiet")
+async def quiet():
+    """Only `receive` can tell that the client has left: nothing is sent."""
+    async def silence():
+        try:
+            yield b"x" * 1000
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    return StreamingResponse(silence())
+
+
+@app.get("/closed")
+async def was_closed():
+    await closed.wait()
+    closed.clear()
+    return "closed"
+
+
 @app.get("/file")
 async def file():
     return FileResponse("poem.txt")
@@ -113,7 +149,7 @@ async def refused(socket: WebSocket):
     raise HTTPError(403, "not you")
 '''
 
-SERVERS = ["memory", "uvicorn", "hypercorn", "daphne", "granian", "lab"]
+SERVERS = ["memory", "uvicorn", "hypercorn", "daphne", "granian", "gunicorn", "lab"]
 LENGTH = 200_000
 FORM = (
     '--xx\r\nContent-Disposition: form-data; name="name"\r\n\r\nada\r\n'
@@ -180,6 +216,21 @@ def test_http(target: str, server: str) -> None:
     assert (teapot.status, dict(teapot.headers)["x-tea"]) == (418, "none")
     assert (boom.status, boom.text) == (500, "Internal Server Error")
     assert none.status == 404
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_clients_that_leave(target: str, server: str) -> None:
+    """The generator of a stream is closed, whatever way the server has of saying so."""
+    leave = after(bytes=500)
+    found = ask(
+        target,
+        server,
+        get("/endless", hang_up=leave),
+        get("/closed"),
+        get("/quiet", hang_up=leave),
+        get("/closed"),
+    )
+    assert [result.text for result in found[1::2]] == ["closed", "closed"]
 
 
 @pytest.mark.parametrize("server", SERVERS)
