@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help trace test lint types bench truth determinism format clean
+.PHONY: help trace test lint types bench conformance truth determinism format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -49,6 +49,10 @@ truth: $(VENV)/.dev ## virtual time beside the real clock: the same scenarios in
 determinism: $(VENV)/.dev ## the same traces on each Python, hash seed and load, in ten minutes
 	$(BIN)/python -m proofs.browser
 	$(BIN)/python -m proofs.determinism
+
+conformance: $(VENV)/.dev ## our server against the Autobahn WebSocket suite, and HTTP probes
+	$(BIN)/python -m proofs.websocket_fuzz
+	$(BIN)/python -m pytest tests/test_server_probes.py
 
 format: $(VENV)/.dev ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .
