@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from asgi_lab.server.failures import short_traceback
+from asgi_lab.server.http2_opening import protocols
 from asgi_lab.server.lifespan import StartupFailed
 from asgi_lab.server.run import run
 from asgi_lab.server.serve import Server
@@ -60,7 +61,7 @@ def make_server(
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols(protocols())
     observe = getattr(app, "asgi_lab_observe", None)  # an app that wants to know of the wire
     return Server(app, ssl=context, proxies=trust, observe=observe, **options)
 

@@ -1,7 +1,7 @@
 """One connection: the transport below, a session above, flow and patience between them.
 
 The event loop calls a `Connection` when something happens to its socket (asyncio's Protocol). What
-the bytes mean is the business of its session, of which there is one at a time: HTTP/1.1 at first,
+the bytes mean is the business of its session, of which there is one at a time: HTTP/1.1 or HTTP/2,
 WebSocket after a handshake, or only lingering. A session needs five methods: `data`, `eof`,
 `closed`, `expired`, `shutdown`.
 """
@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 from asgi_lab.server.alive import Alive
 from asgi_lab.server.config import Config, Fact
 from asgi_lab.server.flow import Inflow, Outflow, Timer
-from asgi_lab.server.http_session import HttpSession
+from asgi_lab.server.http2_opening import first_session
 from asgi_lab.server.lingering import Lingering
 from asgi_lab.server.request import Request
 from asgi_lab.types import ASGIApp
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         self.server = address(transport.get_extra_info("sockname"))
         self.secure = transport.get_extra_info("sslcontext") is not None
         self.tell("open", self.client)
-        self.session = HttpSession(self)
+        self.session = first_session(self)
         if self._alive.ending:
             self.shutdown()
 

@@ -38,3 +38,8 @@ class Limits:
     """For the answer to a WebSocket close frame."""
     ping_seconds: float | None = 20.0
     """Between two pings of a WebSocket; the next is due only if the last was answered."""
+
+    streams: int = 100
+    """Requests at once on a connection of HTTP/2; one more is refused, and may come again."""
+    idle_frames: int = 1_000
+    """Frames of HTTP/2 that ask for nothing: so many at once, and a tenth of it each second."""
