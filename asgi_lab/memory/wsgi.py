@@ -9,10 +9,9 @@ import asyncio
 import io
 import threading
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import lru_cache
 from itertools import count
-from types import TracebackType
 from typing import Any
 
 import h11
@@ -50,7 +49,7 @@ class WSGIDoor:
 
     def open(self) -> AbstractAsyncContextManager[Connection]:
         """Come in as one client."""
-        return WSGIConnection(self)
+        return nullcontext(WSGIConnection(self))
 
 
 class WSGIConnection:
@@ -61,17 +60,6 @@ class WSGIConnection:
     def __init__(self, door: WSGIDoor) -> None:
         self._door = door
         self._client = client_address(door.address[0], next(door.numbers))
-
-    async def __aenter__(self) -> "WSGIConnection":
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        pass
 
     async def exchange(self, progress: Progress) -> None:
         """See `Connection`. Raises Lost."""
