@@ -364,10 +364,24 @@ def test_the_request_is_read_while_the_response_is_sent() -> None:
 
         return StreamingResponse(louder())
 
-    chunks = ["one ", pause(1), "two ", pause(1), "three"]
+    chunks: Any = ["one ", pause(1), "two ", pause(1), "three"]
     whole, left = ask(app, post("/", chunks), post("/", chunks, hang_up=after(bytes=8)))
     assert (whole.text, whole.seconds) == ("ONE TWO THREE", pytest.approx(2, abs=0.1))
     assert left.body == b"ONE TWO "
+
+
+def test_a_handler_may_wait_for_its_client_to_leave() -> None:
+    log, app = Log(), App()
+
+    @app.post("/")
+    async def page(request: Request) -> None:
+        await request.disconnected()
+        log.append("left")
+        assert await request.body() == b"all of it"
+
+    trace = asyncio.run(run(app, post("/", "all of it", hang_up=after(seconds=1))))
+    assert log == ["left"]
+    assert not [event for event in trace if event.kind == "raise" and event.layer == 0]
 
 
 def test_who_waits_for_the_client_takes_nothing_from_who_reads() -> None:
@@ -509,7 +523,16 @@ def test_a_file_response_can_be_sent_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "ignored", ["bytes=5-2", "bytes=-", "bytes=0-1,4-5", "lines=0-1", "bytes=a-b", "nonsense"]
+    "ignored",
+    [
+        "bytes=5-2",
+        "bytes=-",
+        "bytes=0-1,4-5",
+        "lines=0-1",
+        "bytes=a-b",
+        "nonsense",
+        f"bytes={'9' * 5000}-",
+    ],
 )
 def test_a_range_that_is_none_is_ignored(tmp_path: Path, ignored: str) -> None:
     """RFC 9110, section 14.2: the whole file is always an answer."""

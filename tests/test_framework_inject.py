@@ -64,7 +64,7 @@ def test_a_path_and_a_query_are_converted() -> None:
     async def page(
         id: int, size: float, q: str, n: int = 3, x: float | None = None, on: bool = False,
         tag: list[int] = NO_TAGS, key: uuid.UUID | None = None, colour: Colour = Colour.RED,
-        order: Literal["up", "down"] = "up", day: date | None = None, untyped=None,  # type: ignore[no-untyped-def]
+        order: Literal["up", "down"] = "up", day: date | None = None, untyped=None,
     ) -> dict[str, Any]:  # fmt: skip
         found = [id, size, q, n, x, on, tag, key, colour, order, day, untyped]
         return {"found": [repr(value) for value in found]}

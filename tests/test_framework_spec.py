@@ -29,7 +29,7 @@ class Strict:
         self.broken: list[tuple[str, str]] = []
         self.calls = 0
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] == "lifespan":
             return await self.inner(scope, receive, send)
         self.calls += 1
@@ -230,29 +230,42 @@ def leaving() -> App:
     return app
 
 
-@pytest.mark.parametrize("layers", [False, True], ids=["plain", "layered"])
-@pytest.mark.parametrize("seconds", [0.001, 0.02, 0.06, 0.15, 0.31, 1.01, 2.5])
-def test_clients_may_leave_at_any_time(
-    layers: bool, seconds: float, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = Strict(layered(leaving()) if layers else leaving())
+def leavers(seconds: float) -> list[Any]:
+    """Clients that leave after so long, wherever they are."""
     gone: Any = {"hang_up": after(seconds=seconds), "headers": {"accept-encoding": "gzip"}}
-    upload: Any = [b"x" * 1000, *[b"y" * 1000] * 5]
-    slowly = [part for chunk in upload for part in (chunk, pause(0.1))]
+    slowly: Any = 5 * [b"y" * 1000, pause(0.1)]
     kind = {"content-type": "multipart/form-data; boundary=x"}
     form = ["--x\r\ncontent-disposition: form-data; name=f; filename=f\r\n\r\n", *slowly]
-    clients = [
+    return [
         *[get(path, **gone) for path in ("/stream", "/blocking", "/events", "/slow", "/none")],
         *[post(path, slowly, **gone) for path in ("/echo", "/body", "/slow")],
         post("/form", form, headers=kind, hang_up=gone["hang_up"]),
         *[ws(path, "a", expect(), "b", pause(9), **gone) for path in ("/echo", "/talks", "/no")],
     ]
 
+
+@pytest.mark.parametrize("layers", [False, True], ids=["plain", "layered"])
+@pytest.mark.parametrize("seconds", [0.001, 0.02, 0.06, 0.15, 0.31, 1.01, 2.5])
+def test_clients_may_leave_at_any_time(
+    layers: bool, seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Strict(layered(leaving()) if layers else leaving())
+
     async def main() -> set[str]:
-        await run(app, clients)
+        await run(app, leavers(seconds))
         return {repr(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()}
 
     assert asyncio.run(main()) == set()
     assert app.broken == []
     assert caplog.text == "", "that a client leaves is no error"
     assert app.calls >= 1
+
+
+def test_the_same_happens_each_time() -> None:
+    """In virtual time, streams and threads and clients that leave included."""
+
+    def digest() -> str:
+        clients = [leavers(seconds) for seconds in (0.06, 0.31, 2.5)]
+        return asyncio.run(run(layered(leaving()), clients)).digest
+
+    assert len({digest() for _ in range(3)}) == 1

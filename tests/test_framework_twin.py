@@ -455,14 +455,14 @@ def test_gzip(folder: Path) -> None:
 @pytest.mark.parametrize("origins", [["*"], ["https://a.example"]])
 @pytest.mark.parametrize("credentials", [False, True])
 def test_cors(folder: Path, origins: list[str], credentials: bool) -> None:
-    allowed = {"expose_headers": ["x-a"], "allow_headers": ["x-key"], "max_age": 60}
+    allowed: dict[str, Any] = {"expose_headers": ["x-a"], "allow_headers": ["x-key"], "max_age": 60}
     left_app = CORS(
         ours(folder), origins, methods=["GET", "PUT"], headers=["x-key"], expose=["x-a"],
         credentials=credentials, max_age=60,
     )  # fmt: skip
     right_app = CORSMiddleware(
         theirs(folder), origins, ["GET", "PUT"], allow_credentials=credentials, **allowed
-    )  # type: ignore[arg-type]
+    )
     asked = [get("/html")]
     for origin in ("https://a.example", "https://b.example"):
         asked.append(get("/html", headers={"origin": origin, "cookie": "a=1"}))

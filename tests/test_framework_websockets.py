@@ -20,7 +20,7 @@ class Peer:
     def __init__(self, *incoming: Any, extensions: Any = None) -> None:
         self.sent: list[Any] = []
         self.incoming = [{"type": "websocket.connect"}, *incoming]
-        self.scope = {
+        self.scope: dict[str, Any] = {
             "type": "websocket", "path": "/", "query_string": b"", "headers": [],
             "subprotocols": [], "extensions": extensions or {},
         }  # fmt: skip
@@ -176,7 +176,7 @@ def test_sending_to_a_client_that_has_left() -> None:
         if message["type"] == "websocket.send":
             raise OSError("gone")
 
-    asyncio.run(app(peer.scope, peer.receive, send))  # type: ignore[arg-type]
+    asyncio.run(app(peer.scope, peer.receive, send))
     assert heard == [1006]
 
 

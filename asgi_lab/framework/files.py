@@ -21,7 +21,7 @@ from asgi_lab.framework.responses import StreamingResponse
 from asgi_lab.types import Receive, Scope, Send
 
 CHUNK = 64 * 1024  # bytes
-RANGE = re.compile(r"bytes=\s*([0-9]*)-([0-9]*)\s*", re.IGNORECASE)
+RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*", re.IGNORECASE)
 KEPT_IN_304 = (
     b"cache-control", b"content-location", b"date", b"etag", b"expires", b"last-modified",
     b"set-cookie", b"vary",
