@@ -353,6 +353,16 @@ def test_someone_elses_cancelling_is_passed_on() -> None:
     asyncio.run(main())
 
 
+def test_an_error_of_receive_is_not_taken_for_a_client_that_left() -> None:
+    async def waits() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    server = Server([request(), KeyError("a server's mistake")])
+    ended = asyncio.run(server.call(StreamingResponse(waits()), http()))
+    assert isinstance(ended, KeyError)
+
+
 def test_the_request_is_read_while_the_response_is_sent() -> None:
     app = App()
 

@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from asgi_lab.framework.errors import WebSocketDisconnect
-from asgi_lab.framework.interrupting import Interruption
+from asgi_lab.framework.interrupting import Interruption, stop
 from asgi_lab.framework.websockets import WebSocket
 
 TRY_AGAIN_LATER = 1013  # the registry of close codes (IANA)
@@ -83,8 +83,7 @@ class Groups:
                 yield member
         finally:
             self._leave(name, member)
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+            await stop(writing)
         if member.too_slow.happened:
             await socket.close(TRY_AGAIN_LATER, "too slow")
             raise WebSocketDisconnect(TRY_AGAIN_LATER, "too slow")

@@ -46,3 +46,16 @@ class Interruption:
         # If someone else has cancelled the task, too, that must go on.
         alone = task.uncancel() <= self._before
         return alone and kind is not None and issubclass(kind, asyncio.CancelledError)
+
+
+async def stop(*tasks: asyncio.Task[None]) -> None:
+    """Cancel helpers, and wait until they have ended, however they do.
+
+    Not `asyncio.gather`: whether it lets others run first differs between versions of Python.
+    """
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # asyncio complains of those that nobody has looked at

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from asgi_lab.framework.interrupting import Interruption
+from asgi_lab.framework.interrupting import Interruption, stop
 from asgi_lab.types import Message, Receive
 
 
@@ -75,6 +75,8 @@ async def while_connected(inbox: Inbox, *helpers: Coroutine[Any, Any, None]) -> 
                 each.add_done_callback(interrupt)
             yield
     finally:
-        for each in beside:
-            each.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await stop(*beside)
+    for each in beside:
+        error = None if each.cancelled() else each.exception()
+        if error is not None and not isinstance(error, OSError):  # which says: the client has left
+            raise error
