@@ -31,14 +31,14 @@ class Cycle:
     """One request and its answer, from the server's side: Uvicorn's word for it."""
 
     __slots__ = (
-        "_heard",
-        "_waiting",
         "_asked_to_close",
         "_broken",
         "_closes",
         "_expected",
+        "_heard",
         "_method",
         "_on_room",
+        "_waiting",
         "answered",
         "body",
         "channel",
