@@ -56,7 +56,7 @@ def test_only_the_top_imports_what_must_be_installed() -> None:
         "clock": {"anyio", "uvloop"},
         "memory": {"h11", "wsproto"},
         "framework": {"python_multipart"},
-        "server": {"h11", "wsproto"},
+        "server": {"h11", "h2", "hpack", "hyperframe", "wsproto"},
         "wsgi_server": {"h11"},
         "": {"click", "anyio"},
     }

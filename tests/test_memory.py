@@ -464,3 +464,21 @@ def test_no_thread_is_made() -> None:
     before = threading.active_count()
     asyncio.run(perform_once(app, 3 * [get("/")]))
     assert made == 3 * [before]
+
+
+def test_a_client_that_hangs_up_as_it_is_accepted_harms_nobody() -> None:
+    raised = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await send({"type": "websocket.accept"})
+        except Exception as error:
+            raised.append(error)
+
+    async def main() -> None:
+        async with serve(app) as door:
+            await perform(door, [ws("/", hang_up=after(seconds=0))])
+
+    asyncio.run(main())
+    assert raised == []

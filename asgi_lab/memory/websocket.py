@@ -174,7 +174,8 @@ class WebSocket:
         self.progress.head(
             101, tuple((n.lower().decode("latin-1"), v.decode("latin-1")) for n, v in fields)
         )
-        self._decision.set_result(True)
+        if not self._decision.done():  # who asked may have hung up
+            self._decision.set_result(True)
 
     def _refuse_on(self, kind: str, message: Message) -> None:
         if kind != "websocket.http.response.body":
