@@ -35,7 +35,7 @@ from asgi_lab.server.http2_frames import (
 )
 from asgi_lab.server.http2_request import Incoming, Malformed, check_trailers, read_head
 from asgi_lab.server.http2_response import refusal
-from asgi_lab.server.http2_state import WINDOW, begin, limit_table
+from asgi_lab.server.http2_state import WINDOW, begin
 from asgi_lab.server.request import Body, EndOfBody, Headers, Refusal, Refused, check_request
 
 
@@ -57,7 +57,7 @@ class Http2:
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._max_head, self._max_body = max_head, max_body
-        self.frames = Frames(max_head)
+        self.frames = Frames(2 * max_head)
         self._incoming: dict[int, Incoming] = {}
         self._allowance = Allowance(allowance, clock)
         self._h2, self._fields = begin(max_head, max(window, WINDOW), max_streams)
@@ -124,7 +124,6 @@ class Http2:
         if frame.kind == Kind.DATA:
             yield from self._data(frame)
         elif frame.kind == Kind.SETTINGS:
-            limit_table(self._h2)
             yield 0, Window()  # that of every stream may have changed: section 6.9.2
         elif frame.kind == Kind.WINDOW_UPDATE:
             yield frame.stream, Window()

@@ -23,6 +23,10 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 FRAME_SIZE = 16_384
 """Bytes of the largest payload that is taken and sent: the least that may be agreed on (4.2)."""
 
+TABLE = 4096
+"""Bytes of sent headers that are remembered, so that they can be said in short (HPACK)."""
+
+SETTING = struct.Struct(">HL")
 HEAD = struct.Struct(">HBBBL")
 STREAM = 0x7FFF_FFFF
 END_STREAM, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
@@ -93,10 +97,14 @@ class Frame:
         return self.payload[1 : max(1, len(self.payload) - self.payload[0])]
 
     def with_known_settings(self) -> "Frame":
-        """Return SETTINGS without the unknown ones, which are to be ignored: section 6.5.2."""
-        each = [self.payload[at : at + 6] for at in range(0, len(self.payload), 6)]
-        known = b"".join(one for one in each if 1 <= int.from_bytes(one[:2]) <= 6)
-        return Frame(self.kind, self.flags, self.stream, known)
+        """Return SETTINGS without the unknown ones, which are to be ignored: section 6.5.2.
+
+        A client may offer to remember any number of bytes of headers; ours remembers a few.
+        """
+        known = [pair for pair in SETTING.iter_unpack(self.payload) if 1 <= pair[0] <= 6]
+        limited = [(name, min(value, TABLE) if name == 1 else value) for name, value in known]
+        payload = b"".join(SETTING.pack(*pair) for pair in limited)
+        return Frame(self.kind, self.flags, self.stream, payload)
 
 
 class WrongFrame(Exception):
@@ -179,9 +187,10 @@ class Frames:
                 raise WrongFrame(Code.PROTOCOL_ERROR, "a stream depends on itself")
         if frame.kind not in (Kind.HEADERS, Kind.CONTINUATION):
             return
-        self._block_size = self._block_size + len(frame.payload) if self._block else 0
-        if frame.kind == Kind.CONTINUATION and not frame.payload:
-            self._block_size += FRAME_SIZE // 16  # it costs work, and brings nothing
+        if frame.kind == Kind.HEADERS:
+            self._block_size = len(frame.payload)
+        else:  # in crumbs it costs more work than its bytes say
+            self._block_size += max(len(frame.payload), self._max_block // 32)
         self._block = 0 if frame.flags & END_HEADERS else frame.stream
         if self._block_size > self._max_block:
             raise WrongFrame(

@@ -9,8 +9,10 @@ from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
-from hpack import Decoder
+from hpack import Decoder, HPACKError, OversizedHeaderListError
 
 from asgi_lab.server.http2_frames import PREFACE
 from asgi_lab.server.request import Headers
@@ -21,8 +23,11 @@ WINDOW = 65_535
 LARGEST = 2**31 - 1
 """The largest window, and the largest number of a stream: sections 5.1.1 and 6.9.1."""
 
-TABLE = 4096
-"""Bytes of sent headers that are remembered, so that they can be said in short."""
+
+class CompressionError(ProtocolError):
+    """A header block that cannot be decoded: section 4.3."""
+
+    error_code = ErrorCodes.COMPRESSION_ERROR
 
 
 class Fields(Decoder):
@@ -36,8 +41,14 @@ class Fields(Decoder):
         self.last: Headers = []
 
     def decode(self, data: bytes, raw: bool = False) -> Any:
-        """Return the fields, as bytes. Raises h2's and hpack's own errors."""
-        self.last = [(bytes(name), bytes(value)) for name, value in super().decode(data, raw=True)]
+        """Return the fields, as bytes. Raises `CompressionError`; hpack's error for too much."""
+        try:
+            decoded = list(super().decode(data, raw=True))
+        except OversizedHeaderListError:
+            raise
+        except HPACKError as error:
+            raise CompressionError(f"no HPACK: {error}") from None
+        self.last = [(bytes(name), bytes(value)) for name, value in decoded]
         return [field for field in self.last if field[0] != b"content-length"]
 
     @property
@@ -80,9 +91,3 @@ def begin(max_head: int, window: int, max_streams: int) -> tuple[H2Connection, F
     if more > 0:
         h2.increment_flow_control_window(more)
     return h2, fields
-
-
-def limit_table(h2: H2Connection) -> None:
-    """Remember no more of what was sent than we want, however much the client offers to."""
-    if h2.encoder.header_table_size > TABLE:
-        h2.encoder.header_table_size = TABLE
