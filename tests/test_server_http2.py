@@ -393,6 +393,28 @@ def test_streams_take_turns_frame_by_frame(loop: str) -> None:
     talk(stream_out, do, loop)
 
 
+@both_loops
+def test_a_client_that_makes_little_room_starves_no_stream(loop: str) -> None:
+    async def do(one: Talk) -> None:
+        one.greedy = False
+        one.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 2**30})
+        streams = [one.ask("/200000x1") for _ in range(10)]
+        room, before = 65_535, {}
+        for _ in range(41):
+            while sum(len(one.body(stream)) for stream in streams) < room:
+                await one.read()
+            sizes = {stream: len(one.body(stream)) for stream in streams}
+            before = before or sizes
+            one.h2.increment_flow_control_window(16_384)
+            one.flush()
+            room += 16_384
+        gained = [sizes[stream] - before[stream] for stream in streams]
+        assert sum(gained) == 40 * 16_384
+        assert max(gained) - min(gained) <= 16_384
+
+    talk(stream_out, do, loop)
+
+
 def test_send_waits_for_the_client_to_make_room() -> None:
     sent: list[int] = []
 

@@ -12,6 +12,7 @@ import h2.events
 import hpack
 import pytest
 from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 import asgi_lab.server
@@ -654,6 +655,26 @@ def test_no_bytes_raise(pieces: list[bytes]) -> None:
     again = Answering().feed([HELLO + b"".join(pieces)])
     same = [(stream, type(event)) for stream, event in again.events]
     assert [(stream, type(event)) for stream, event in one.events] == same
+
+
+BLOCKS = [head(), head(method=b"POST"), block((b"a", b"b")), block((b":status", b"100")),
+          head((b"content-length", b"3")), b"\xbe"]  # fmt: skip
+FRAMES = st.builds(
+    raw,
+    st.sampled_from([0, 0, 1, 1, 1, 2, 3, 4, 6, 7, 8, 9, 10]),
+    st.sampled_from([0, 1, 4, 5, 8, 13, 32, 37, 45]),
+    st.sampled_from([0, 1, 1, 3, 3, 5, 2]),
+    st.sampled_from([*BLOCKS, *(number(1) + b"a" + each for each in BLOCKS), number(1), number(7),
+                     2 * number(0), b"", b"\0\4" + number(9), b"\2abc"]),
+)  # fmt: skip
+
+
+@settings_of_hypothesis(max_examples=300, deadline=None)
+@given(st.lists(FRAMES, max_size=15))
+def test_no_frames_raise(pieces: list[bytes]) -> None:
+    one = Answering(max_head=300, max_body=5).feed([HELLO, *pieces])
+    if one.http.broken:
+        assert ": " not in one.said[-1]
 
 
 # Responses.

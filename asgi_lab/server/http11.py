@@ -24,14 +24,17 @@ import h11
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.request import (
     Body,
+    Chunks,
     EndOfBody,
     Event,
     Headers,
     Refusal,
     Refused,
     Request,
+    check_head,
     check_request,
     check_request_line,
+    take_all,
 )
 
 BLANK_LINE = re.compile(rb"\n\r?\n")
@@ -53,6 +56,7 @@ class Http11:
         self._h11 = h11.Connection(h11.SERVER, self._max_head)
         self._read_next = self._read_head
         self._searched = 0  # bytes of a head known to hold no blank line
+        self._cut = take_all
         self._received = 0  # bytes of body
         self._left: int | None = None  # bytes that our Content-Length still promises
         self._method = b""
@@ -106,6 +110,7 @@ class Http11:
         head = self._take_head()
         if head is None:
             return
+        check_head(head)
         self._h11.receive_data(head)
         parsed = self._h11.next_event()
         assert isinstance(parsed, h11.Request)
@@ -113,6 +118,8 @@ class Http11:
         self._method = request.method
         check_request(request, self._max_body)
         events.append(request)
+        if request.values(b"transfer-encoding"):
+            self._cut = Chunks(self._max_head).take
         self._read_next = self._read_body
         self._read_body(events)
 
@@ -123,14 +130,8 @@ class Http11:
             del unread[:2]
         if not unread or unread == b"\r":
             return None
-        if unread[0] <= 0x20:
-            raise Refusal(400, "no HTTP: a request begins with a letter")
-        line = unread.find(b"\n", 0, limit) + 1
-        if line:
-            check_request_line(bytes(unread[:line]))
-        elif len(unread) > limit:
-            raise Refusal(414, f"the request line is longer than {limit} bytes")
-        blank = BLANK_LINE.search(unread, self._searched, limit) if line else None
+        begun = check_request_line(unread, limit)
+        blank = BLANK_LINE.search(unread, self._searched, limit) if begun else None
         if blank is None:
             if len(unread) > limit:
                 raise Refusal(431, f"the headers are longer than {limit} bytes")
@@ -138,17 +139,14 @@ class Http11:
             return None
         head = bytes(unread[: blank.end()])
         del unread[: blank.end()]
-        if head.count(b"\n") != head.count(b"\r\n"):
-            raise Refusal(400, "a line ends with LF alone")
         return head
 
     def _read_body(self, events: list[Event]) -> None:
         # Without a body h11 knows the end at once, and nothing that follows is handed to it.
-        while (event := self._h11.next_event()) is not h11.NEED_DATA or self._unread:
+        while (event := self._h11.next_event()) is not h11.NEED_DATA or self._feed():
             if event is h11.NEED_DATA:
-                self._h11.receive_data(bytes(self._unread))
-                self._unread.clear()
-            elif isinstance(event, h11.Data):
+                continue
+            if isinstance(event, h11.Data):
                 self._received += len(event.data)
                 if self._max_body is not None and self._received > self._max_body:
                     raise Refusal(413, f"the body is longer than {self._max_body} bytes")
@@ -158,6 +156,13 @@ class Http11:
                 self._read_next = self._read_nothing
                 events.append(EndOfBody())
                 return
+
+    def _feed(self) -> bool:
+        """Hand h11 what it may read next of the body. Returns whether there was anything."""
+        piece = self._cut(self._unread)
+        if piece:
+            self._h11.receive_data(piece)
+        return bool(piece)
 
     def _read_nothing(self, events: list[Event]) -> None: ...
 

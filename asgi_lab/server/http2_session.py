@@ -7,6 +7,7 @@ request, and the connection's flow and timers. There is no Upgrade from HTTP/1 (
 
 import asyncio
 import logging
+from itertools import count
 from typing import TYPE_CHECKING
 
 from asgi_lab.server.http2 import Http2
@@ -39,6 +40,7 @@ class Http2Session:
         )
         self.turn = asyncio.Lock()
         """Whoever sends a frame has it meanwhile; it goes round in the order of asking."""
+        self.turns = count(1)
         self._streams: dict[int, Stream] = {}
         self._abandoned: set[Stream] = set()  # reset, and the app is still at it
         self._ending = False
@@ -112,8 +114,11 @@ class Http2Session:
             case Reset() if stream is not None:
                 self._lose(stream)
                 self._rest()
-            case Window():
-                for each in self._streams.values() if number == 0 else filter(None, [stream]):
+            case Window() if stream is not None:
+                stream.room()
+            case Window() if number == 0:
+                # Who has waited longest comes first, or else it could wait for ever.
+                for each in sorted(self._streams.values(), key=lambda each: each.served):
                     each.room()
             case GoAway():
                 self._ending = True

@@ -31,6 +31,8 @@ class Stream:
         self.http = Response(method)
         self.over = False
         """Whether nothing more is sent: all has been said, or the stream has been reset."""
+        self.served = 0
+        """Which turn was its last: it may be long ago."""
         self._session = session
         self._limits = session.connection.config.limits
         self._unsent = bytearray()
@@ -153,6 +155,7 @@ class Stream:
         if not self._owes:
             return  # it was reset, or sent by another task of the app
         http, head = self._session.http, self.http.head
+        self.served = next(self._session.turns)
         if head is not None:
             self.http.head = None
             http.respond(self.number, head, end=self._ended and not self._unsent)

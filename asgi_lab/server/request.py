@@ -1,4 +1,4 @@
-"""A request, and which requests a server must not serve (RFC 9112, sections 3 and 6).
+"""A request, and which requests a server must not serve (RFC 9112, sections 2 to 7).
 
 h11 knows the grammar. These are the rules beside it: what two programs in a row could understand
 differently is refused, because that is how one request is smuggled inside another (section 11.2).
@@ -9,12 +9,23 @@ from dataclasses import dataclass
 
 Headers = list[tuple[bytes, bytes]]
 
+BAD_LINES = re.compile(rb"(?m)(?P<folded>^[ \t])|\r(?!\n)|(?<!\r)\n|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CODINGS = re.compile(rb"(?im)^transfer-encoding:(.*)")
+
 REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP/(\d)\.\d\r\n")
-HOST = re.compile(rb"([\w.!$&'()*+,;=~%-]*|\[[0-9A-Fa-f:.]+\])(:\d*)?", re.ASCII)
-"""RFC 3986, section 3.2.2; an empty one is allowed: RFC 9112, section 3.2."""
+HOST = re.compile(rb"([\w.!$&'()*+,;=~%-]+|\[[0-9A-Fa-f:.]+\])(:\d*)?", re.ASCII)
+"""RFC 3986, section 3.2.2; not empty, for `http` needs a host, and none is configured that could
+stand in for it: RFC 9110, section 4.2.1, and RFC 9112, section 3.3."""
 
 ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(.*)")
 """A target with its own host, as a proxy is asked: RFC 9112, section 3.2.2."""
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+SPACE = rb"[ \t]*+"
+EXTENSION = rb"%b;%b%b(?:%b=%b(?:%b|%b))?+" % (SPACE, SPACE, TOKEN, SPACE, SPACE, TOKEN, QUOTED)
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})((?:%b)*+)\r\n" % EXTENSION)
+"""The line before a chunk's data: RFC 9112, section 7.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +79,60 @@ class Refusal(Exception):
         self.event = Refused(status, reason)
 
 
-def check_request_line(line: bytes) -> None:
-    """Raise if this is no request line of HTTP/1. Told at once: HTTP/0.9 has no blank line."""
-    match = REQUEST_LINE.fullmatch(line)
-    if match is None:
-        raise Refusal(400, f"expected a request line such as GET / HTTP/1.1, got {line[:80]!r}")
-    if match[1] != b"1":
+def check_request_line(unread: bytearray, limit: int) -> bool:
+    """Raise if no request line of HTTP/1 begins here. Returns whether the whole line is there.
+
+    Told at once, not at the end of the head: HTTP/0.9 has no blank line.
+    """
+    if unread[0] <= 0x20:
+        raise Refusal(400, "no HTTP: a request begins with a letter")
+    end = unread.find(b"\n", 0, limit) + 1
+    match = REQUEST_LINE.fullmatch(unread, 0, end)
+    if end and match is None:
+        line = bytes(unread[: min(end, 80)])
+        raise Refusal(400, f"expected a request line such as GET / HTTP/1.1, got {line!r}")
+    if match and match[1] != b"1":
         raise Refusal(505, "HTTP/1.1 is spoken here")
+    if not end and len(unread) > limit:  # which part is too long says RFC 9112, section 3
+        status = 414 if b" " in unread[:limit] else 501
+        raise Refusal(status, f"the request line is longer than {limit} bytes")
+    return end > 0
+
+
+def check_head(head: bytes) -> None:
+    """Raise for lines that a server must not read, before they are read."""
+    check_lines(head)
+    check_codings(head)
+
+
+def check_lines(lines: bytes) -> None:
+    """Raise if one is folded, does not end with CR LF, or has a control character.
+
+    Spaces could replace a fold (RFC 9112, section 5.2), and in safe places a control character may
+    stay (RFC 9110, section 5.5); but what the app makes of either, no server knows.
+    """
+    bad = BAD_LINES.search(lines)
+    if bad and bad["folded"]:
+        raise Refusal(400, "a header goes on in the next line")
+    if bad:
+        raise Refusal(400, f"{bad[0]!r} stands alone, where lines end with CR LF")
+
+
+def check_codings(head: bytes) -> None:
+    """Raise if the body has another transfer coding than `chunked`, once.
+
+    If `chunked` is not the last one nobody knows where the body ends: that is 400, and only an
+    unknown coding under it is 501 (RFC 9112, sections 6.1 and 6.3).
+    """
+    lines = CODINGS.findall(head)
+    if not lines:
+        return
+    codings = [coding.strip().lower() for coding in b",".join(lines).split(b",")]
+    # An empty one means nothing (RFC 9110, section 5.6.1), but not everybody overlooks it.
+    if codings[-1] != b"chunked" or codings.count(b"chunked") > 1 or b"" in codings:
+        raise Refusal(400, f"expected Transfer-Encoding: chunked, got {codings!r}")
+    if len(codings) > 1:
+        raise Refusal(501, "the only transfer coding known is chunked")
 
 
 def check_request(request: Request, max_body: int | None) -> None:
@@ -105,3 +163,75 @@ def check_target(request: Request) -> None:
     asterisk = target == b"*" and request.method == b"OPTIONS"
     if not (target.startswith(b"/") or right_host or asterisk) or b"#" in target:
         raise Refusal(400, f"the target is no path: {target[:80]!r}")
+
+
+def take_all(unread: bytearray) -> bytes:
+    """Cut off everything: what h11 may read of a body of known length."""
+    piece = bytes(unread)
+    unread.clear()
+    return piece
+
+
+class Chunks:
+    """Cuts a chunked body into what h11 may read: whole lines, and data (RFC 9112, section 7.1).
+
+    h11 overlooks what is wrong in a chunk's extensions, and where a line of the trailers ends.
+    `allowance` limits extensions and trailers together, in bytes (section 7.1.1).
+    """
+
+    def __init__(self, allowance: int) -> None:
+        self._allowance = allowance
+        self._left = 0  # bytes of data
+        self._next = self._chunk
+
+    def take(self, unread: bytearray) -> bytes:
+        """Cut off the next piece, or nothing while it is not whole. Raises `Refusal`."""
+        size = self._next(unread)
+        piece = bytes(unread[:size])
+        del unread[:size]
+        return piece
+
+    def _chunk(self, unread: bytearray) -> int:
+        line = self._line(unread)
+        if line:
+            parts = CHUNK.fullmatch(line)
+            if parts is None:
+                raise Refusal(400, f"expected a line such as 1F, got {line[:80]!r}")
+            self._spend(len(parts[2]))
+            self._left = int(parts[1], 16)
+            self._next = self._data if self._left else self._trailer
+        return len(line)
+
+    def _data(self, unread: bytearray) -> int:
+        size = min(self._left, len(unread))
+        self._left -= size
+        if not self._left:
+            self._next = self._end_of_data
+        return size
+
+    def _end_of_data(self, unread: bytearray) -> int:
+        end = unread[:2]
+        if not b"\r\n".startswith(end):
+            raise Refusal(400, f"expected CR LF after a chunk, got {bytes(end)!r}")
+        if len(end) < 2:
+            return 0
+        self._next = self._chunk
+        return 2
+
+    def _trailer(self, unread: bytearray) -> int:
+        line = self._line(unread)
+        check_lines(line)
+        self._spend(len(line.rstrip(b"\r\n")))
+        return len(line)
+
+    def _line(self, unread: bytearray) -> bytes:
+        limit = self._allowance + len("0123456789ABCDEF\r\n")
+        end = unread.find(b"\n", 0, limit) + 1
+        if not end and len(unread) >= limit:
+            self._spend(limit)
+        return bytes(unread[:end])
+
+    def _spend(self, size: int) -> None:
+        self._allowance -= size
+        if self._allowance < 0:
+            raise Refusal(431, "chunk extensions and trailers are too long")
