@@ -176,6 +176,19 @@ def test_a_client_that_wants_http_1_over_tls(tmp_path: Path) -> None:
     run(main())
 
 
+@both_loops
+def test_httpx_with_prior_knowledge(loop: str) -> None:
+    async def main() -> None:
+        async with serving(echo, port=0) as (server, told):
+            async with httpx.AsyncClient(http1=False, http2=True) as client:
+                for size in (0, 1, 65_535, 65_536, 1_000_000):
+                    found = await client.post(server.url, content=b"a" * size)
+                    assert (found.http_version, len(found.content)) == ("HTTP/2", size)
+            assert [name for _, name, _ in told].count("open") == 1
+
+    run(main(), loop)
+
+
 CURL = shutil.which("curl")
 
 
@@ -793,6 +806,7 @@ def test_a_shutdown_lets_streams_finish(loop: str) -> None:
                 data += await one.socket.reader.read(1000)
             ready.set()
             data += await one.socket.read()
+            one.socket.writer.close()
             await stopping
             ends = [(kind, stream) for kind, flags, stream, _ in frames(data) if kind in (0, 3)]
             assert sorted(ends) == [(0, first), (3, first + 2)]
