@@ -49,7 +49,8 @@ class Talk:
         self.flush()
 
     def flush(self) -> None:
-        self.socket.send(self.h2.data_to_send())
+        if data := self.h2.data_to_send():
+            self.socket.send(data)
 
     def ask(
         self, path: str = "/", *headers: tuple[str, str], method: str = "GET", end: bool = True
@@ -540,7 +541,59 @@ def test_an_answer_before_the_end_of_the_request() -> None:
     talk(greet, do)
 
 
+def test_headers_of_more_than_a_frame() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await answer(send, b"ok", 200, (b"a", b"b" * 40_000))
+
+    async def do(one: Talk) -> None:
+        one.h2.decoder.max_header_list_size = 100_000
+        stream = one.ask()
+        assert await one.response(stream) == (200, b"ok")
+        head = await one.until(stream, h2.events.ResponseReceived)
+        assert dict(head.headers)["a"] == "b" * 40_000
+
+    talk(app, do)
+
+
+def test_send_waits_for_the_socket() -> None:
+    """A client that makes room for everything, and reads nothing."""
+
+    async def do(one: Talk) -> None:
+        one.greedy = False
+        one.h2.increment_flow_control_window(2**30)
+        one.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 2**30})
+        one.flush()
+        streams = [one.ask("/1000000x10") for _ in range(3)]
+        for stream in streams:
+            assert len((await one.response(stream))[1]) == 10_000_000
+
+    told = talk(stream_out, do)
+    names = [name for _, name, _ in told]
+    assert names.count("pause writing") == names.count("resume writing") > 0
+
+
 # Clients that go.
+
+
+@both_loops
+def test_a_client_that_has_said_all_still_hears_the_answer(loop: str) -> None:
+    ready = asyncio.Event()
+
+    async def do(one: Talk) -> None:
+        one.greedy = False
+        streams = [one.ask("/100x10"), one.ask("/100x10")]
+        await one.until(0, h2.events.SettingsAcknowledged)
+        one.socket.writer.write_eof()
+        ready.set()
+        for stream in streams:
+            assert len((await one.response(stream))[1]) == 1000
+        assert await one.gone() == Code.NO_ERROR
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await ready.wait()
+        await stream_out(scope, receive, send)
+
+    talk(app, do, loop)
 
 
 @both_loops
