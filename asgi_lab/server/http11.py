@@ -15,7 +15,6 @@ Laws:
 3. After `Refused` nothing is read any more.
 """
 
-import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
@@ -23,6 +22,7 @@ import h11
 
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.request import (
+    BLANK_LINE,
     Body,
     Chunks,
     EndOfBody,
@@ -36,8 +36,6 @@ from asgi_lab.server.request import (
     check_request_line,
     take_all,
 )
-
-BLANK_LINE = re.compile(rb"\n\r?\n")
 
 
 class Http11:
@@ -142,10 +140,7 @@ class Http11:
         return head
 
     def _read_body(self, events: list[Event]) -> None:
-        # Without a body h11 knows the end at once, and nothing that follows is handed to it.
-        while (event := self._h11.next_event()) is not h11.NEED_DATA or self._feed():
-            if event is h11.NEED_DATA:
-                continue
+        while (event := self._next_event()) is not h11.NEED_DATA:
             if isinstance(event, h11.Data):
                 self._received += len(event.data)
                 if self._max_body is not None and self._received > self._max_body:
@@ -157,12 +152,13 @@ class Http11:
                 events.append(EndOfBody())
                 return
 
-    def _feed(self) -> bool:
-        """Hand h11 what it may read next of the body. Returns whether there was anything."""
-        piece = self._cut(self._unread)
-        if piece:
+    def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        # Without a body h11 knows the end at once, and nothing that follows is handed to it.
+        while (event := self._h11.next_event()) is h11.NEED_DATA:
+            if not (piece := self._cut(self._unread)):
+                break
             self._h11.receive_data(piece)
-        return bool(piece)
+        return event
 
     def _read_nothing(self, events: list[Event]) -> None: ...
 

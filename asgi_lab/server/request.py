@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 Headers = list[tuple[bytes, bytes]]
 
+BLANK_LINE = re.compile(rb"\n\r?\n")
 BAD_LINES = re.compile(rb"(?m)(?P<folded>^[ \t])|\r(?!\n)|(?<!\r)\n|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 CODINGS = re.compile(rb"(?im)^transfer-encoding:(.*)")
 
@@ -44,9 +45,9 @@ class Request:
 
     @property
     def upgrades(self) -> bool:
-        """Whether it asks for a WebSocket: RFC 6455, section 4.1."""
+        """Whether it asks for a WebSocket: RFC 6455, section 4.1; RFC 9110, section 7.8."""
         asked = b"websocket" in self.values(b"upgrade") and b"upgrade" in self.values(b"connection")
-        return asked and self.method == b"GET"
+        return asked and self.method == b"GET" and self.http_version >= b"1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def check_lines(lines: bytes) -> None:
     if bad and bad["folded"]:
         raise Refusal(400, "a header goes on in the next line")
     if bad:
-        raise Refusal(400, f"{bad[0]!r} stands alone, where lines end with CR LF")
+        raise Refusal(400, f"{bad[0]!r} is no text, and lines end with CR LF")
 
 
 def check_codings(head: bytes) -> None:
@@ -130,7 +131,7 @@ def check_codings(head: bytes) -> None:
     codings = [coding.strip().lower() for coding in b",".join(lines).split(b",")]
     # An empty one means nothing (RFC 9110, section 5.6.1), but not everybody overlooks it.
     if codings[-1] != b"chunked" or codings.count(b"chunked") > 1 or b"" in codings:
-        raise Refusal(400, f"expected Transfer-Encoding: chunked, got {codings!r}")
+        raise Refusal(400, f"expected Transfer-Encoding: chunked, got {b', '.join(codings)!r}")
     if len(codings) > 1:
         raise Refusal(501, "the only transfer coding known is chunked")
 
