@@ -761,6 +761,35 @@ def test_requests_that_are_taken_back_count_while_the_app_is_at_them() -> None:
     assert most == 10
 
 
+def test_an_answer_that_outlives_its_app() -> None:
+    """A task of the app goes on to send when the app has returned, and the client goes."""
+    tasks: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/fine":
+            await answer(send)
+            return
+        await send({"type": "http.response.start", "status": 200})
+        rest = {"type": "http.response.body", "body": b"x" * 100_000}
+        tasks.append(asyncio.create_task(send(rest)))
+        await asyncio.sleep(0)
+
+    async def do(one: Talk) -> None:
+        one.greedy = False
+        for _ in range(5):
+            stream = one.ask()
+            room = one.h2.remote_flow_control_window(stream)
+            while len(one.body(stream)) < room:
+                await one.read()
+            one.reset(stream)
+            one.h2.increment_flow_control_window(65_535)
+            one.flush()
+            assert await one.response(one.ask("/fine")) == (200, b"ok")
+        await asyncio.gather(*tasks)
+
+    talk(app, do, limits=Limits(streams=2))
+
+
 def test_a_flood_ends_the_connection() -> None:
     async def do(one: Talk) -> None:
         one.socket.send(2_000 * raw(PING, 0, 0, b"12345678"))

@@ -448,7 +448,10 @@ def test_a_refusal_of_head_has_no_words() -> None:
 
 def test_a_refusal_needs_no_room() -> None:
     data = HELLO + settings((4, 0)) + request(1, path=b"/#")
-    assert Answering().feed([data]).said == ["1: 400."]
+    one = Answering().feed([data])
+    assert one.said == ["1: 400."]
+    [block_sent] = [payload for kind, _, _, payload in frames(one.sent) if kind == HEADERS]
+    assert "content-length" not in dict(hpack.Decoder().decode(block_sent))  # as there is no body
 
 
 FLOODS: dict[str, Callable[[int], bytes]] = {

@@ -213,20 +213,21 @@ class Http2:
 
     def refuse(self, stream: int, status: int, reason: str, headers: Headers) -> None:
         """Answer with a few words; without them, if there is no room or a HEAD was asked for."""
-        bodiless = self._incoming[stream].method == b"HEAD"
         head, text = refusal(status, reason, headers)
-        wordless = bodiless or len(text) > self.room(stream)
-        self.respond(stream, head, end=wordless)
-        if not wordless:
+        if self._incoming[stream].method == b"HEAD":
+            text = b""
+        elif len(text) > self.room(stream):
+            head, text = [field for field in head if field[0] != b"content-length"], b""
+        self.respond(stream, head, end=not text)
+        if text:
             self.send(stream, text, end=True)
         self.finish(stream)
 
     def finish(self, stream: int) -> None:
         """Note that the response is complete; no more of the request is wanted (section 8.1)."""
-        if self.request_complete(stream):
-            self.forget(stream)
-        else:
+        if not self.request_complete(stream):
             self.reset(stream, Code.NO_ERROR)
+        self.forget(stream)
 
     def reset(self, stream: int, code: int) -> None:
         """End a stream before its time, unless it has ended."""

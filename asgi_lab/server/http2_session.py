@@ -60,6 +60,8 @@ class Http2Session:
             self.connection.tell("event", event)
             self._take(number, event)
         self.flush()
+        if self._left:
+            return
         if self.http.broken:
             self._leave(Code.NO_ERROR)
         elif self.http.frames.in_block and not was_in_block:
@@ -191,7 +193,7 @@ class Http2Session:
         self._abandoned.discard(stream)
 
     def _lose(self, stream: Stream) -> None:
-        if self._streams.pop(stream.number, None) is not None:
+        if self._streams.pop(stream.number, None) is not None and stream.running:
             self._abandoned.add(stream)
         stream.lose()
 

@@ -31,6 +31,8 @@ class Stream:
         self.http = Response(method)
         self.over = False
         """Whether nothing more is sent: all has been said, or the stream has been reset."""
+        self.running = True
+        """Whether the app has not returned."""
         self.served = 0
         """Which turn was its last: it may be long ago."""
         self._session = session
@@ -48,6 +50,7 @@ class Stream:
         try:
             await self.exchange.run(app)
         finally:
+            self.running = False
             self._session.returned(self)
 
     # What the session tells.
