@@ -13,10 +13,16 @@ FOLDER = Path(asgi_lab.server.__file__).parent
 MODULES = {path.stem: path for path in FOLDER.glob("*.py")}
 INSTALLED = {
     "http11": {"h11"},
+    "http2": {"h2"},
+    "http2_state": {"h2", "hpack"},
     "websocket": {"wsproto"},
     "__main__": {"click"},
 }
-PURE = ["http11", "request", "websocket", "scope", "heads", "failures", "limits", "proxies"]
+PURE = [
+    "http11", "request", "websocket", "scope", "heads", "failures", "limits", "proxies",
+    "http2", "http2_frames", "http2_request", "http2_response", "http2_events", "http2_allowance",
+    "http2_state",
+]  # fmt: skip
 
 
 def imports(name: str) -> set[str]:

@@ -14,6 +14,8 @@ From the outside in, each module readable alone:
     websocket_session   a WebSocket on it
     conversation        a WebSocket as the app sees it: receive and send
     websocket           WebSocket itself: bytes in, events out
+    http2_session       HTTP/2 on it: many streams at once (`http2_stream`: one of them)
+    http2               HTTP/2 itself: bytes in, events out (and `http2_state`, `http2_frames` ...)
     lingering           what is left when all has been said
 
     scope, heads, calling, failures     between HTTP and ASGI
