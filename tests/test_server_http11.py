@@ -182,7 +182,7 @@ def test_any_bytes_give_events_and_no_exception(noise: bytes, at: int) -> None:
         (header(b"\r\n".join(b"a: b" for _ in range(40))), 431),
         (b"GET /" + b"a" * 200, 414),
         (b"BAD\r\n" + b"a" * 200, 400),
-        (b"G" * 200 + b" / HTTP/1.1\r\nhost: x\r\n\r\n", 501),
+        (b"G" * 200 + b" / HTTP/1.1\r\nhost: x\r\n\r\n", 400),
         (CHUNKED + b"5;" + b"x" * 400, 431),
         (CHUNKED + b"1;" + b"x" * 100 + b"\r\na\r\n0\r\n\r\n", 431),
         (CHUNKED + b"1;abcdefghi\r\na\r\n" * 11, 431),

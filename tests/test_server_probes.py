@@ -153,7 +153,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "a fragment in the target": (http(start="GET http://x/#a HTTP/1.1"), 400),
     "a target for CONNECT": (http(start="CONNECT x:1 HTTP/1.1"), 501),
     "an unknown expectation": (http("expect: 200-maybe"), 417),
-    "a method too long": (http(start=f"{'G' * 70_000} / HTTP/1.1"), 501),
+    "a method too long": (http(start=f"{'G' * 70_000} / HTTP/1.1"), 400),
     "a line too long": (http(start=f"GET /{'a' * 70_000} HTTP/1.1"), 414),
     "headers too long": (http(*["a: " + "b" * 1000] * 70), 431),
     "too many headers": (http(*["a: b"] * 20_000), 431),

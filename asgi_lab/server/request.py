@@ -94,8 +94,10 @@ def check_request_line(unread: bytearray, limit: int) -> bool:
         raise Refusal(400, f"expected a request line such as GET / HTTP/1.1, got {line!r}")
     if match and match[1] != b"1":
         raise Refusal(505, "HTTP/1.1 is spoken here")
-    if not end and len(unread) > limit:  # which part is too long says RFC 9112, section 3
-        status = 414 if b" " in unread[:limit] else 501
+    if not end and len(unread) > limit:
+        # Without a space, so long a word need not be a method at all. (RFC 9112, section 3, would
+        # rather see 501 for one; most proxies and servers answer 400, or close.)
+        status = 414 if b" " in unread[:limit] else 400
         raise Refusal(status, f"the request line is longer than {limit} bytes")
     return end > 0
 

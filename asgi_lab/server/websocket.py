@@ -72,8 +72,6 @@ Event = Message | Ping | Pong | Closed | Broken
 def check_handshake(request: Request) -> tuple[Refused, Headers] | None:
     """Return what to answer to a wrong handshake: RFC 6455, section 4.2.1."""
     versions, keys = request.values(b"sec-websocket-version"), _raw(request, b"sec-websocket-key")
-    if request.http_version < b"1.1":
-        return Refused(400, "a WebSocket needs HTTP/1.1"), []
     if request.values(b"content-length") not in ([], [b"0"]) or request.values(
         b"transfer-encoding"
     ):
