@@ -27,14 +27,14 @@ Examples:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="asgi-lab")
 def main() -> None:
-    r"""See and understand ASGI: every scope, receive and send between server and app.
+    """See and understand ASGI: every scope, receive and send between server and app.
 
     \b
       asgi-lab trace main:app          trace an app of yours, live
       asgi-lab show trace.jsonl        look at a recorded trace again
       asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
       asgi-lab serve main:app          our own server, untraced
-    """
+    """  # noqa: D301
 
 
 def view_options(command: Any) -> Any:
@@ -148,7 +148,7 @@ def trace(**options: Any) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @view_options
 def show(**options: Any) -> None:
-    r"""Show a recorded trace again; several files (one a process) are merged by their clocks.
+    """Show a recorded trace again; several files (one a process) are merged by their clocks.
 
     \b
     Examples:
@@ -156,7 +156,7 @@ def show(**options: Any) -> None:
       asgi-lab show trace.jsonl --view sequence --conn 7
       asgi-lab show trace.jsonl --filter "status>=500"
       asgi-lab show trace.jsonl --format json | jq .summary
-    """
+    """  # noqa: D301
     from asgi_lab.commands.show import run_show
 
     sys.exit(run_show(**options))
@@ -205,7 +205,7 @@ def show(**options: Any) -> None:
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def compare(**options: Any) -> None:
-    r"""Run the same workload on two apps, or on one app on two servers: one axis of time.
+    """Run the same workload on two apps, or on one app on two servers: one axis of time.
 
     A and B are targets as in `asgi-lab trace`. Requests all come at once, unless told otherwise.
 
@@ -214,7 +214,7 @@ def compare(**options: Any) -> None:
       asgi-lab compare flask_app:app fastapi_app:app -r "GET /slow" -n 20 --workers 4
       asgi-lab compare main:app main:app --server uvicorn --server hypercorn -r "GET /" -n 50
       asgi-lab compare old:app new:app -r "GET /a" -r "GET /b" -n 10 --every 0.1
-    """
+    """  # noqa: D301
     from asgi_lab.commands.compare import run_compare
 
     sys.exit(run_compare(**options))
@@ -250,7 +250,7 @@ def compare(**options: Any) -> None:
     show_default=True,
 )
 def serve(**options: Any) -> None:
-    r"""Serve TARGET on our own server, untraced: the code of asgi_lab/server, to be read.
+    """Serve TARGET on our own server, untraced: the code of asgi_lab/server, to be read.
 
     \b
     Examples:
@@ -258,7 +258,7 @@ def serve(**options: Any) -> None:
       asgi-lab serve main:app --port 0 --loop uvloop
       asgi-lab serve shop.wsgi:application --workers 2 --threads 4
       asgi-lab serve main:app --certificate cert.pem --key key.pem
-    """
+    """  # noqa: D301
     from asgi_lab.commands.serve import run_serve
 
     sys.exit(run_serve(**options))

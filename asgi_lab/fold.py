@@ -4,6 +4,7 @@ A message goes through every layer, and most layers only hand it on: of ten laye
 would say the same.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from asgi_lab.events import Data, Event
@@ -53,7 +54,7 @@ def folded(events: Sequence[Event]) -> Iterator[Fold]:
     for index, event in enumerate(events):
         if index in told:
             continue
-        end = ends.get((event.conn, event.layer, event.kind, event.task, event.t))
+        end = ends.get(index)
         if fold is not None and fold.takes(event, end):
             continue
         if fold is not None:
@@ -72,20 +73,27 @@ Span = tuple[int, int, str, int, int]
 """Of a begin: its connection, layer, kind, task and time in nanoseconds of the trace."""
 
 
-def _quick_ends(events: Iterable[Event]) -> tuple[dict[Span, Event], set[int]]:
-    """Return the ends to fold, by their begins, and their places among the events."""
-    ends: dict[Span, Event] = {}
+def _quick_ends(events: Iterable[Event]) -> tuple[dict[int, Event], set[int]]:
+    """Return the ends to fold, by the places of their begins, and their own places.
+
+    Of several that began at the same moment, as happens in virtual time, the first ends first.
+    """
+    ends: dict[int, Event] = {}
     folded = set()
-    begun: set[Span] = set()
+    begun: dict[Span, deque[int]] = {}
     for index, event in enumerate(events):
         kind = BEGINS.get(event.kind)
         if event.kind in FOLDS:
-            begun.add((event.conn, event.layer, event.kind, event.task, event.t))
-        if kind not in FOLDS or "error" in event.data or not 0 <= took(event) < QUICK:
+            span = (event.conn, event.layer, event.kind, event.task, event.t)
+            begun.setdefault(span, deque()).append(index)
+        if kind not in FOLDS or took(event) < 0:
             continue
-        span = (event.conn, event.layer, kind, event.task, event.t - took(event))
-        if span in begun:
-            ends[span] = event
+        begins = begun.get((event.conn, event.layer, kind, event.task, event.t - took(event)))
+        if not begins:
+            continue
+        begin = begins.popleft()
+        if "error" not in event.data and took(event) < QUICK:
+            ends[begin] = event
             folded.add(index)
     return ends, folded
 

@@ -17,6 +17,7 @@ from types import CellType, coroutine
 from typing import Any
 
 from asgi_lab.recorder import Recorder
+from asgi_lab.source import plain_name
 
 Place = tuple[Recorder | None, int, int]
 NOWHERE: Place = (None, 0, 0)
@@ -141,7 +142,7 @@ def coro_name(coro: Any) -> str:
         with suppress(Exception):
             own = coro.cr_frame.f_locals
             return coro_name(own["coro"] if "coro" in own else own["self"]._coro)
-    return name
+    return plain_name(name)
 
 
 class TaskFactory:

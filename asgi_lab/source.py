@@ -11,6 +11,15 @@ _SAMPLES = os.path.join(_OURS, "samples", "")
 _CELL = re.compile(r"ipykernel_\d+|^<ipython")
 
 
+COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
+_COMPREHENSION = re.compile(r"\.<(list|set|dict)comp>")
+
+
+def plain_name(qualname: str) -> str:
+    """Return a qualified name as every version of Python tells it."""
+    return _COMPREHENSION.sub("", qualname)
+
+
 def is_library(filename: str) -> bool:
     """Return whether a source file is Python's, an installed package's or this one's."""
     return (
@@ -25,7 +34,9 @@ def place(frame: FrameType, line: int) -> str:
 
     The file is named as it is imported: where a project lies on a disk does not matter.
     """
-    code = frame.f_code
+    code, inside = frame.f_code, frame
+    while inside.f_code.co_name in COMPREHENSIONS and inside.f_back is not None:
+        inside = inside.f_back  # from Python 3.12 on they are no functions of their own
     folder, name = os.path.split(code.co_filename)
     module = str(frame.f_globals.get("__name__") or "__main__")
     if _CELL.search(folder or name):
@@ -33,4 +44,4 @@ def place(frame: FrameType, line: int) -> str:
     elif module != "__main__":
         package = module.split(".") if name == "__init__.py" else module.split(".")[:-1]
         name = "/".join([*package, name])
-    return f"{name}:{line} in {code.co_name}"
+    return f"{name}:{line} in {inside.f_code.co_name}"

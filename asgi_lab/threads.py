@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from asgi_lab.running import Place, current
+from asgi_lab.source import plain_name
 
 MARK = "follows_connections"
 
@@ -80,7 +81,7 @@ def call_name(call: Any, *args: Any) -> str:
         elif isinstance(at, str) and at in named:
             call, args, named = named[at], (), {}
         else:
-            return name
+            return plain_name(name)
 
 
 def follow_threads() -> bool:

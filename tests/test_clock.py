@@ -559,3 +559,60 @@ def test_chance_is_the_same_in_each_run_and_as_before_afterwards() -> None:
     assert virtual().call(draw) == virtual().call(draw)
     assert random.random() == expected[1]
     assert os.urandom(16) != os.urandom(16)
+
+
+@pytest.mark.usefixtures("clean")
+def test_code_that_waits_for_the_clock_is_a_stall_that_says_cpu() -> None:
+    async def whole() -> None:
+        end = time.perf_counter() + 0.2
+        while time.perf_counter() < end:
+            pass
+
+    with pytest.raises(Stall, match=r"in whole: while time(.|\n)*Say cpu\(seconds\)"):
+        virtual().run(whole)
+
+
+class Holder:
+    lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self.own = threading.RLock()
+
+
+HOLDER = Holder()
+
+
+@pytest.mark.usefixtures("clean")
+def test_locks_that_a_class_or_an_object_of_a_module_holds_are_virtual() -> None:
+    def work() -> None:
+        with Holder.lock:
+            time.sleep(1)
+        with HOLDER.own:
+            time.sleep(1)
+
+    def whole() -> float:
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.monotonic()
+
+    before = Holder.lock, HOLDER.own
+    assert virtual().call(whole) == 4.0
+    assert before == (Holder.lock, HOLDER.own)
+
+
+MADE_ONCE = asyncio.Lock()
+
+
+def test_a_lock_of_asyncio_made_once_serves_each_run() -> None:
+    async def hold() -> None:
+        async with MADE_ONCE:
+            await asyncio.sleep(1)
+
+    async def whole() -> float:
+        await asyncio.gather(hold(), hold())
+        return time.monotonic()
+
+    assert [virtual().run(whole) for _ in range(3)] == [2.0, 2.0, 2.0]

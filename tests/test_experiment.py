@@ -19,6 +19,7 @@ from asgi_lab import (
     Refused,
     Stall,
     after,
+    compare,
     every,
     get,
     pause,
@@ -443,3 +444,29 @@ def test_the_proof_of_truth_sees_another_order() -> None:
     )
     fewer = trace.of(event for event in trace if event.kind != "send" or event.conn != 2)
     assert "/, event 1: send http.response.start, really sent" in order(Both("", trace, fewer))
+
+
+def test_a_comparison_is_a_coroutine_like_any_other() -> None:
+    both = compare(hello, hello, get("/"))
+    assert asyncio.run(both).ratio == 1.0  # type: ignore[arg-type]
+    assert compare(hello, hello, get("/")).ratio == 1.0
+
+
+def test_an_app_that_ends_by_no_exception_leaves_no_client_waiting() -> None:
+    class Ended(BaseException):
+        pass
+
+    @raw
+    async def ends(scope: Any, receive: Any, send: Any) -> None:
+        raise Ended
+
+    trace = ran(ends(), get("/"))
+    assert trace.results[0].error == "server closed the connection without answering"
+
+
+def test_a_header_with_spaces_around_it_is_trimmed() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Set-Cookie", " a=b")])
+        return [b"x"]
+
+    assert dict(ran(app, get("/")).results[0].headers)["set-cookie"] == "a=b"

@@ -156,3 +156,12 @@ def test_compare_says_what_it_cannot_do(apps: Path, arguments: list[str], messag
     assert command.process.returncode == 2
     assert message in command.stderr
     assert "Traceback" not in command.stderr
+
+
+def test_compare_does_not_praise_an_app_that_fails(apps: Path) -> None:
+    (apps / "boom.py").write_text(
+        "async def app(scope, receive, send):\n    raise ValueError('no')\n"
+    )
+    command = run("compare", "boom:app", "fast:app", "-r", "GET /", "-n", "3", cwd=apps)
+    assert "3 of 3 requests failed on boom:app (status 500)." in command.stdout
+    assert "times as fast" not in command.stdout

@@ -15,6 +15,8 @@ from asgi_lab.source import is_library
 MOST = 8
 """Waits that a message lists; of the others it says how many."""
 
+CLIENT = "the client's next message"
+
 WAITS = {
     "Queue.get": "an item that nobody puts into the queue",
     "Queue.put": "room in a queue that nobody empties",
@@ -28,6 +30,9 @@ WAITS = {
     "Future.result": "the result of a future",
     "Thread.join": "a thread to end",
     "ThreadPoolExecutor.shutdown": "the threads of a pool to end",
+    "_ContextManagerMixin.__aenter__": "a lock that nobody releases",
+    "traced_door.<locals>.traced_receive": CLIENT,
+    "TaskGroup.__aexit__": "the tasks of its group to end",
     "sleep": "a timer",
     "time.sleep": "a timer",
 }
@@ -46,7 +51,9 @@ def explain(world: World, kind: type[VirtualTimeError]) -> str:
             "something sets timers for ever"
         )
         tail = "If the run really is that long: virtual(horizon=seconds)."
-    waits = [*task_waits(world), *thread_waits(world)] or task_waits(world, every=True)
+    waits = sorted(
+        [*task_waits(world), *thread_waits(world)], key=lambda wait: CLIENT in wait
+    ) or task_waits(world, every=True)
     shown = [f"  - {wait}" for wait in waits[:MOST]]
     if len(waits) > MOST:
         shown.append(f"  - and {len(waits) - MOST} more")

@@ -16,9 +16,10 @@ import random
 import sys
 import threading
 import time
+from asyncio.mixins import _LoopBoundMixin
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from asgi_lab.clock import genuine as real
@@ -102,12 +103,12 @@ genuine_gmtime, genuine_localtime = time.gmtime, time.localtime
 
 NAMES: dict[Any, Any] = {
     time.sleep: by_thread(time.sleep, World.sleep),
-    time.monotonic: by_thread(time.monotonic, lambda world: world.now / NS),
-    time.monotonic_ns: by_thread(time.monotonic_ns, lambda world: world.now),
-    time.perf_counter: by_thread(time.perf_counter, lambda world: world.now / NS),
-    time.perf_counter_ns: by_thread(time.perf_counter_ns, lambda world: world.now),
-    time.time: by_thread(time.time, lambda world: (EPOCH + world.now) / NS),
-    time.time_ns: by_thread(time.time_ns, lambda world: EPOCH + world.now),
+    time.monotonic: by_thread(time.monotonic, lambda world: world.look() / NS),
+    time.monotonic_ns: by_thread(time.monotonic_ns, lambda world: world.look()),
+    time.perf_counter: by_thread(time.perf_counter, lambda world: world.look() / NS),
+    time.perf_counter_ns: by_thread(time.perf_counter_ns, lambda world: world.look()),
+    time.time: by_thread(time.time, lambda world: (EPOCH + world.look()) / NS),
+    time.time_ns: by_thread(time.time_ns, lambda world: EPOCH + world.look()),
     threading.Lock: class_by_thread("Lock", threading.Lock, VirtualLock),
     threading.RLock: class_by_thread("RLock", threading.RLock, threading._PyRLock),  # type: ignore[attr-defined]
     queue.SimpleQueue: class_by_thread("SimpleQueue", queue.SimpleQueue, queue._PySimpleQueue),  # type: ignore[attr-defined]
@@ -219,6 +220,8 @@ def _apply(patches: Patches) -> None:
         patches.attribute(ThreadPoolExecutor, "__init__", init)
         _quiet(patches)
         _ordered_scopes(patches)
+        bound: Any = _LoopBoundMixin
+        patches.attribute(bound, "_get_loop", _loop_of(bound._get_loop))
         _module_locks(patches)
         _printing(patches)
         _chance(patches)
@@ -279,6 +282,17 @@ class OrderedSet(dict[Any, None]):
         del self[member]
 
 
+def _loop_of(ours: Callable[..., Any]) -> Callable[..., Any]:
+    """Let locks and queues that a module made once serve each run: their last loop is closed."""
+
+    def _get_loop(self: Any) -> Any:
+        if isinstance(self._loop, VirtualLoop) and self._loop.is_closed():
+            self._loop = None
+        return ours(self)
+
+    return _get_loop
+
+
 def _ordered_scopes(patches: Patches) -> None:
     """Let anyio's cancel scopes, which hash by address, cancel in order."""
     try:
@@ -304,12 +318,29 @@ def _module_locks(patches: Patches) -> None:
         if type(space) is not dict or not _is_users(module, is_library):
             continue
         for name, value in list(space.items()):
-            if type(value) is real.LockType and not value.locked():
-                patches.item(space, name, VirtualLock())
-            elif type(value) is real.RLockType:
-                lock = threading._PyRLock()  # type: ignore[attr-defined]
-                lock._block = VirtualLock()
+            if (lock := virtual_lock(value)) is not None:
                 patches.item(space, name, lock)
+            elif getattr(value, "__module__", None) == module.__name__:
+                _owned_locks(patches, value)
+
+
+def _owned_locks(patches: Patches, owner: Any) -> None:
+    """Replace the plain locks among the attributes of a module's own class or object."""
+    for name, value in list(getattr(owner, "__dict__", {}).items()):
+        if (lock := virtual_lock(value)) is not None:
+            with suppress(AttributeError, TypeError):
+                patches.attribute(owner, name, lock)
+
+
+def virtual_lock(value: Any) -> Any:
+    """Return a virtual lock in place of a plain one that nobody holds; else None."""
+    if type(value) is real.LockType and not value.locked():
+        return VirtualLock()
+    if type(value) is real.RLockType:
+        lock = threading._PyRLock()  # type: ignore[attr-defined]
+        lock._block = VirtualLock()
+        return lock
+    return None
 
 
 def _is_users(module: Any, is_library: Callable[[str], bool]) -> bool:

@@ -46,5 +46,6 @@ def note_block(recorder: Recorder, world: World, what: str, began: int) -> None:
     frame, called = user_frame(sys._getframe(1))
     at = place(frame, frame.f_lineno) if frame is not None else "?"
     call = what if what in ("time.sleep", "cpu") else called or what
+    call = call.replace("VirtualLock", "Lock")
     facts: Any = (("call", call), ("at", at))
     recorder.append((world.now, "block", door, task, began, facts))

@@ -16,6 +16,7 @@ app starts become actors (see `threads`).
 
 import heapq
 import random
+import sys
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -51,6 +52,9 @@ QUANTUM = 5_000_000
 
 SPINS = 1000
 """Turns of an event loop in which no time passes, after which it is taken to poll."""
+
+LOOKS = 1_000_000
+"""Looks at a clock, with no turn for others, after which something is taken to wait for it."""
 
 PATIENCE = 2.0
 """Real seconds that the other threads have to unwind when a run ends."""
@@ -107,7 +111,7 @@ class World:
         self._numbers = count()
         self._processes = count()
         self._process = Process(next(self._processes))
-        self._spins = 0
+        self._spins = self._looks = 0
         self._empty = real.allocate_lock()
 
     # What the actors call.
@@ -117,6 +121,23 @@ class World:
         now = self.now
         self.now += self.event_cost
         return now
+
+    def look(self) -> int:
+        """Return the time (ns), to code that looks at a clock; often in vain: it waits for it."""
+        self._looks += 1
+        if self._looks > LOOKS:
+            from asgi_lab.clock.where import line_of, user_frame
+
+            frame, _ = user_frame(sys._getframe(1))
+            line = line_of(frame) if frame is not None else "a library's code"
+            self.fail(
+                Stall(
+                    f"{line}\nlooked at the clock {LOOKS:,} times, and no time passed: it waits "
+                    "for time to pass by computing, which takes none here. Say cpu(seconds) "
+                    "instead (from asgi_lab import cpu), or use the real clock: clock=real()"
+                )
+            )
+        return self.now
 
     def park(self, until: int | None, waits_on: object) -> bool:
         """Wait until a time (ns), or until woken for this reason. Return whether woken.
@@ -128,7 +149,7 @@ class World:
         with self.mutex:
             if self.stopping:
                 raise Stopped
-            self._spins = 0
+            self._spins = self._looks = 0
             if actor.early and actor.waits_on is waits_on:
                 actor.early, actor.waits_on = False, None
                 return True
@@ -189,7 +210,7 @@ class World:
         A loop that only polls (`while not done: await asyncio.sleep(0)`) would stop time: after
         many turns without any passing it is taken to wait.
         """
-        timers = self._timers
+        timers, self._looks = self._timers, 0
         if self._ready or (timers and timers[0][0] <= self.now):
             self.park(self.now, "turn")
             return

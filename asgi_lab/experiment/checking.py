@@ -10,6 +10,9 @@ from asgi_lab.experiment.setup import Setup, World
 from asgi_lab.interface import Interface, interface_of
 from asgi_lab.standin import original
 
+MOST = 2_000
+"""Threads of all workers together."""
+
 
 def load(app: Any) -> tuple[Any, Interface, str | None]:
     """Return the app, its interface, and its name if it was given by name.
@@ -45,6 +48,8 @@ def check(setup: Setup) -> None:
     for name, value in counts.items():
         if value is not None and (type(value) is not int or value < 1):
             raise ValueError(f"{name} is a number of at least 1, got {value!r}")
+    if setup.workers * (setup.threads or 1) > MOST:
+        raise ValueError(f"workers and threads make at most {MOST:,} in all")
     if not isinstance(setup.clock, Virtual | Real):
         raise ValueError(f"clock is virtual() or real(), got {setup.clock!r}")
     server, wsgi = setup.server, setup.interface == "wsgi"

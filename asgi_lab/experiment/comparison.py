@@ -39,6 +39,15 @@ class Side:
         """How long the workload took, from its first request to its last answer."""
         return self.trace.seconds
 
+    def failures(self) -> str:
+        """Return how many requests failed, and how the first did; empty if none."""
+        results = self.trace.results
+        bad = [result for result in results if result.error or (result.status or 500) >= 400]
+        if not bad:
+            return ""
+        how = bad[0].error or f"status {bad[0].status}"
+        return f"{len(bad)} of {len(results)} requests failed on {self.name} ({how})."
+
     def __str__(self) -> str:
         return f"{self.name} ({self.served_by})"
 
@@ -81,6 +90,9 @@ class Comparison:
 
     def verdict(self) -> str:
         """Return what came out, in a sentence."""
+        failed = [words for side in (self.a, self.b) if (words := side.failures())]
+        if failed:
+            return " ".join(failed)
         count = len(self.a.trace.results)
         requests = f"{count} request{'s' if count != 1 else ''}"
         faster = self.faster
@@ -89,6 +101,8 @@ class Comparison:
         if self.ratio < ABOUT:
             return f"Both take about as long: {self.a.seconds:.4g} s and {self.b.seconds:.4g} s."
         slower = self.b if faster is self.a else self.a
+        if not faster.seconds:
+            return f"{faster.name} is done at once, against {slower.seconds:.4g} s for {requests}."
         return (
             f"{faster.name} is done {self.ratio:.3g} times as fast: {faster.seconds:.4g} s "
             f"against {slower.seconds:.4g} s for {requests}."
@@ -118,9 +132,9 @@ class Promise(Coroutine[Any, Any, T], Generic[T]):
         if not self._result:
             coroutine = self._begun()
             try:
-                while True:
-                    coroutine.send(None)
-                    raise RuntimeError("this runs in real time: await it")
+                coroutine.send(None)
+                coroutine.close()
+                raise RuntimeError("this runs in real time: await it")
             except StopIteration as end:
                 self._result.append(end.value)
         return self._result[0]
@@ -151,14 +165,18 @@ class Promise(Coroutine[Any, Any, T], Generic[T]):
         return result
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name not in READ:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.wait(), name)
 
     def __str__(self) -> str:
         return str(self.wait())
 
     __repr__ = __str__
+
+
+READ = ("a", "b", "faster", "ratio", "seconds", "verdict")
+"""What a promise of a comparison has of it."""
 
 
 def compare(

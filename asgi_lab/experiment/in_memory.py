@@ -40,10 +40,15 @@ async def wsgi_in_memory(setup: Setup, app: Any) -> AsyncIterator[Any]:
     waiting: queue.Queue[Any] = queue.Queue()
 
     def work() -> None:
-        if threads == 1:
-            sync.serve(waiting.get, app)
-        else:
-            threaded.serve(waiting.get, app, threads)
+        while True:
+            try:
+                if threads == 1:
+                    return sync.serve(waiting.get, app)
+                return threaded.serve(waiting.get, app, threads)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # the next worker takes its place
+                print(f"asgi-lab: a worker has ended: {error!r}", file=sys.stderr)
 
     settings = {"wsgi.multithread": threads > 1, "wsgi.multiprocess": workers > 1}
     started = [start_aside(work, f"worker-{n}", workers > 1) for n in range(1, workers + 1)]

@@ -36,7 +36,8 @@ def answer_head(method: str, asked_to_close: bool, status: Any, headers: Iterabl
 def _head(method: str, asked_to_close: bool, status: Any, fields: Fields) -> Head:
     # Most answers of an app have one of a few heads, and checking one takes as long as all the rest
     # of an exchange.
-    checked = h11.Response(status_code=status, headers=list(fields)).headers
+    trimmed = [(n, v.strip(b" \t") if isinstance(v, bytes) else v) for n, v in fields]
+    checked = h11.Response(status_code=status, headers=trimmed).headers
     found = [(bytes(name), bytes(value)) for name, value in checked]
     names = {name for name, _ in found}
     empty = status in (204, 304)

@@ -85,6 +85,9 @@ class Cycle:
         except (Exception, asyncio.CancelledError, SystemExit) as error:
             log.error("the app raised", exc_info=error)
             await self._apologise()
+        except BaseException:
+            self._close()  # the task ends by it; the client is not left waiting
+            raise
         else:
             if result is not None:
                 log.error("the app returned %r, not None", result)
