@@ -20,6 +20,7 @@ keeping of those without a detour; for others they return None, and `freeze_scop
 `freeze_message` look closer. Nothing here raises: a broken message is described, not rejected.
 """
 
+import re
 from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any
@@ -248,10 +249,14 @@ def freeze_value(key: object, value: object) -> Atom:
 def freeze_error(error: BaseException) -> Pairs:
     """Return an exception's name, its text and the line of the app that raised it."""
     try:
-        text = cut(str(error))
+        text = ADDRESS.sub(" at 0x…", cut(str(error)))
     except Exception:
         text = ""
     return (("error", type(error).__qualname__), ("message", text), ("at", raised_at(error)))
+
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Where an object lay in memory: it tells nobody anything, and differs from run to run."""
 
 
 def raised_at(error: BaseException) -> str:

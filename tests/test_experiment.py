@@ -470,3 +470,17 @@ def test_a_header_with_spaces_around_it_is_trimmed() -> None:
         return [b"x"]
 
     assert dict(ran(app, get("/")).results[0].headers)["set-cookie"] == "a=b"
+
+
+def test_an_objects_address_in_an_error_makes_no_difference() -> None:
+    kept = []
+
+    @raw
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        kept.append(object())
+        raise ValueError(kept[-1])
+
+    first, second = (ran(fails(), get("/")) for _ in range(2))
+    assert first.digest == second.digest
+    message = next(event.data["message"] for event in first if event.kind == "raise")
+    assert message == "<object object at 0x…>"
