@@ -482,5 +482,5 @@ def test_an_objects_address_in_an_error_makes_no_difference() -> None:
 
     first, second = (ran(fails(), get("/")) for _ in range(2))
     assert first.digest == second.digest
-    message = next(event.data["message"] for event in first if event.kind == "raise")
-    assert message == "<object object at 0x…>"
+    messages = {event.data["message"] for event in first if event.kind == "raise"}
+    assert "<object object at 0x…>" in messages
