@@ -4,7 +4,6 @@ An event's `data` holds only what JSON holds, so an event in memory and the same
 file are equal. Bytes are text there (UTF-8; other bytes as lone surrogates, so nothing is lost).
 """
 
-import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
 from asgi_lab.atoms import REQUEST, SETTING, Atom, Facts
+from asgi_lab.garbage import uncollected
 from asgi_lab.recorder import TIMED, Record
 
 Data = Mapping[str, Any]
@@ -142,17 +142,12 @@ def decode_all(
     The garbage collector rests meanwhile: it would walk the growing list again and again, three
     times as long as it takes to make it, and there is nothing in it to collect.
     """
-    rests = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         return [
             decode(record, first + index, origin)
             for index, record in enumerate(records)
             if layers or not record[2] & 255
         ]
-    finally:
-        if rests:
-            gc.enable()
 
 
 _new: Callable[[type[Event], tuple[Any, ...]], Event] = tuple.__new__  # half of Event's own cost

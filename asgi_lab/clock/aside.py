@@ -1,7 +1,6 @@
 """Running something for real beside an event loop: in a thread with an event loop of its own."""
 
 import asyncio
-import ctypes
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -9,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from asgi_lab.clock.errors import Stopped
+from asgi_lab.clock.errors import Stopped, stop_thread
 
 PATIENCE = 0.4
 """Seconds that an interrupted run has to end by itself, and then again to end by force."""
@@ -50,7 +49,7 @@ class Aside:
             for thread in left if cut and waited > PATIENCE else ():
                 if thread not in forced:
                     forced.add(thread)
-                    unseat(thread)
+                    stop_thread(thread.ident or 0)
             await asyncio.sleep(0.01)
 
     def _own(self, workers: bool) -> list[threading.Thread]:
@@ -84,9 +83,3 @@ def tell_unless_stopped(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
     """Handle what nobody has handled, as always; an end by force is no news."""
     if not isinstance(context.get("exception"), Stopped):
         loop.default_exception_handler(context)
-
-
-def unseat(thread: threading.Thread) -> None:
-    """Raise `Stopped` in a thread that runs Python code."""
-    ident = ctypes.c_ulong(thread.ident or 0)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stopped))

@@ -1,5 +1,6 @@
 """How a run in virtual time can fail. Each says what happened, where, and what to do."""
 
+import ctypes
 from typing import Any
 
 
@@ -31,3 +32,8 @@ class Stopped(KeyboardInterrupt):
     An interrupt, so that nothing swallows it: asyncio lets interrupts through where it keeps other
     exceptions in a task.
     """
+
+
+def stop_thread(ident: int) -> None:
+    """Raise `Stopped` in a thread, as soon as it runs Python code."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(Stopped))

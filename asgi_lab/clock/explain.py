@@ -67,12 +67,10 @@ def thread_waits(world: World) -> list[str]:
     for actor in world.actors:
         if actor.loop is not None and actor.waits_on is actor.loop:
             continue
-        frame, called = user_frame(frames.get(actor.ident))
-        if frame is None and not isinstance(actor.waits_on, VirtualLock):
-            continue
-        if frame is None and called in ("ThreadPoolExecutor", "_worker", "WorkerThread.run", ""):
-            continue
-        if frame is None and idle(frames.get(actor.ident)):
+        innermost = frames.get(actor.ident)
+        frame, called = user_frame(innermost)
+        locked = isinstance(actor.waits_on, VirtualLock) and innermost is not None
+        if frame is None and (not locked or idle(innermost)):
             continue
         what = waited_for(actor, called)
         waits.append(f"thread {actor.name} waits{since(actor.since)} for {what}{at(frame)}")
@@ -82,7 +80,7 @@ def thread_waits(world: World) -> list[str]:
 def idle(frame: FrameType | None) -> bool:
     """Whether a thread is a worker of a pool that has nothing to do."""
     while frame is not None:
-        if frame.f_code.co_name in ("_worker",) or "WorkerThread" in frame.f_code.co_qualname:
+        if frame.f_code.co_name == "_worker" or "WorkerThread" in frame.f_code.co_qualname:
             return True
         frame = frame.f_back
     return False

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import gc
 import logging
 import sys
 from asyncio import events
@@ -16,6 +15,7 @@ from asgi_lab.clock.loop import VirtualLoop
 from asgi_lab.clock.patches import patched
 from asgi_lab.clock.watch import Watch
 from asgi_lab.clock.world import World
+from asgi_lab.garbage import uncollected
 
 T = TypeVar("T")
 
@@ -35,7 +35,8 @@ def simulate(world: World, function: Callable[[], T]) -> T:
         raise VirtualTimeError("a virtual world runs once: make another with virtual()")
     left: list[str] = []
     try:
-        with Watch(world) as watch, patched(), no_running_loop(), resting_collector():
+        # It takes time, and would come at moments that differ: hence `uncollected`.
+        with Watch(world) as watch, patched(), no_running_loop(), uncollected():
             world.begin()
             try:
                 return contextvars.copy_context().run(function)
@@ -141,16 +142,3 @@ def no_running_loop() -> Iterator[None]:
         events._set_running_loop(loop)
         if loop is not None and task is not None:
             asyncio.tasks._enter_task(loop, task)
-
-
-@contextmanager
-def resting_collector() -> Iterator[None]:
-    """Collect no garbage meanwhile: it takes time, and comes at moments that differ."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

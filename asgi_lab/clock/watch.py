@@ -9,7 +9,6 @@ In the main thread an interval timer's signal takes that look, so that no thread
 blocking call of the main thread itself can be ended. Elsewhere a thread does.
 """
 
-import ctypes
 import signal
 import sys
 import threading
@@ -18,7 +17,7 @@ from typing import Any
 
 from asgi_lab.clock import genuine as real
 from asgi_lab.clock.actor import RUNNING, Actor
-from asgi_lab.clock.errors import Stall, Stopped
+from asgi_lab.clock.errors import Stall, Stopped, stop_thread
 from asgi_lab.clock.where import line_of, user_frame
 from asgi_lab.clock.world import World
 
@@ -133,9 +132,7 @@ class Watch:
         if running is None:
             self.world._unwind_next()
             return
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(running.ident), ctypes.py_object(Stopped)
-        )
+        stop_thread(running.ident)
         if running.seized and running is not self.world.main:
             self.world.running = None
             self.world._unwind_next()

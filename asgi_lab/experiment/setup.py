@@ -1,5 +1,6 @@
 """What is run, on what, and what it has come to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -63,9 +64,11 @@ class Done:
     """Events that count; those after them come from the undoing of a world."""
     recorded: Trace | None = None
     """Of a server in another process."""
-    results: tuple[Any, ...] = ()
+    results: Sequence[Any] = ()
+    """All of them; of a run that fails, the first that there were."""
     exact: bool = False
     header: dict[str, Any] = field(default_factory=dict)
+    _noted: list[Any] = field(default_factory=list)
 
     def begin(self) -> None:
         """Note when the clients begin, in ns of the trace: the app may have taken time to start."""
@@ -73,8 +76,9 @@ class Done:
             self.header["clients_at"] = self.recorder.clock() - self.recorder.origin
 
     def note(self, result: Any) -> None:
-        """Note a result; should the run fail, these are what there is."""
-        self.results = (*self.results, result) if len(self.results) < FEW else self.results
+        """Note a result, should the run fail."""
+        if len(self._noted) < FEW:
+            self._noted.append(result)
 
     def stop(self, recorder: Recorder) -> None:
         """Note that the world ends: what is recorded from now on is its undoing."""
@@ -82,7 +86,7 @@ class Done:
 
     def trace(self, setup: Setup) -> Trace:
         """Return the trace."""
-        taken = self.recorded
+        taken, results = self.recorded, tuple(self.results or self._noted)
         if taken is None:
             taken = snapshot(self.recorder) if self.recorder is not None else Trace()
             taken = taken.of(
@@ -95,6 +99,6 @@ class Done:
             "exact": self.exact,
             **self.header,
         }
-        if self.results:
-            header["seconds"] = round(max(result.ended for result in self.results), 9)
-        return replace(taken, header=MappingProxyType(header), results=self.results)
+        if results:
+            header["seconds"] = round(max(result.ended for result in results), 9)
+        return replace(taken, header=MappingProxyType(header), results=results)
