@@ -22,19 +22,12 @@ from asgi_lab.connection import (
     THREAD,
     Phase,
 )
-from asgi_lab.plain import duration
+from asgi_lab.scene.axis import round_duration
+from asgi_lab.scene.roles import MEANINGS
+from asgi_lab.view.theme import STYLES, terminal_style
 
-GLYPHS = {
-    HOLD: ("█", "#e69f00", "holds loop"),
-    BLOCKED: ("╌", "#e69f00", "loop held by another"),
-    AWAIT: ("─", "bright_black", "awaits"),
-    CLIENT: ("░", "#999999", "awaits client"),
-    SENDING: ("═", "#cc79a7", "awaits send"),
-    THREAD: ("▄", "#56b4e9", "in thread"),
-    QUEUED: ("▁", "#56b4e9", "queued"),
-    APP: ("━", "#999999", "in the app"),
-}
-"""Of each phase: its glyph, its style (an orange, a blue, greys), and what the legend says."""
+GLYPHS = {what: (STYLES[what].glyph, terminal_style(what), MEANINGS[what]) for what in PHASES}
+"""Of each phase: its glyph, its style, and what the legend says."""
 
 SHOWN = 100
 """A slice that holds the loop for one part in `SHOWN` of the axis is always shown (on bars of
@@ -144,13 +137,7 @@ def axis(span: int, width: int) -> str:
     """Return the labelled ticks of an axis of `span` nanoseconds: `╷0      ╷100 ms`."""
     row = [" "] * width
     for cell, t in ticks(span, width):
-        label = "╷" + (_round(t) if t else "0")
+        label = "╷" + round_duration(t)
         if cell + len(label) <= width:
             row[cell : cell + len(label)] = label
     return "".join(row).rstrip()
-
-
-def _round(t: int) -> str:
-    """Return a round duration without the zeros that say nothing: `100 ms`, `1.5 s`."""
-    digits, _, unit = duration(t).partition(" ")
-    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits} {unit}"

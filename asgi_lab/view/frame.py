@@ -16,8 +16,9 @@ from asgi_lab.events import Event
 from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count, duration, shorten
+from asgi_lab.scene.facts import method, path
 from asgi_lab.text import trace_lines
-from asgi_lab.view.rows import ERROR, QUIET, method, path
+from asgi_lab.view.rows import ERROR, QUIET
 from asgi_lab.waiting import holder
 
 CALM = 2

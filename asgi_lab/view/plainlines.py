@@ -8,8 +8,8 @@ from asgi_lab.connection import Connection
 from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count, duration, size
+from asgi_lab.scene.facts import method, path, status
 from asgi_lab.view.bars import GLYPHS, Busy, cells
-from asgi_lab.view.rows import method, path, status
 from asgi_lab.waiting import held
 
 PLAIN_RATE = 200

@@ -11,7 +11,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from asgi_lab.connection import Connection
-from asgi_lab.plain import clean, duration, shorten, size
+from asgi_lab.plain import shorten
+from asgi_lab.scene import facts
 from asgi_lab.view.bars import bar
 
 GAP = "  "
@@ -19,50 +20,10 @@ ERROR = "bold #d55e00"
 QUIET = "bright_black"
 
 
-def status(connection: Connection) -> str:
-    """Return how it went, in at most seven characters: `200`, `500 !`, `raised`."""
-    code = "" if connection.status is None else str(connection.status)
-    if connection.type == "lifespan":
-        ok = connection.outcome == "returned" and not connection.error
-        return connection.outcome and ("ok" if ok else "failed")
-    if connection.outcome == "raised":
-        return f"{code} !" if code else "raised"
-    if connection.outcome == "cancelled":
-        return f"{code} cut" if code else "cut"
-    if connection.code is not None and connection.type == "websocket":
-        return f"{code if connection.status == 403 else connection.code}"
-    return code if code or connection.ended is None else "none"
-
-
-def total(connection: Connection, now: int) -> str:
-    """Return how long it took, or how long it has been in flight: `12.3 ms…`."""
-    if connection.total is not None:
-        return duration(connection.total)
-    minutes, min_, _ = duration(max(now - connection.started, 0)).partition(" min")
-    return f"{minutes}{min_}…"
-
-
-def _first(connection: Connection) -> str:
-    at = connection.first_byte
-    return "" if at is None else duration(at - connection.started)
-
-
 def _style(connection: Connection) -> str:
     if connection.failed:
         return ERROR
     return QUIET if connection.ended is None else ""
-
-
-def method(connection: Connection) -> str:
-    """Return the method, or the type of what has none."""
-    if connection.type == "lifespan":
-        return ""
-    return clean(connection.method or connection.type or "?")
-
-
-def path(connection: Connection) -> str:
-    """Return the path with its query, clean."""
-    return clean(connection.path) if connection.type != "lifespan" else "(lifespan)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +39,13 @@ class Column:
 
 COLUMNS = (
     Column("#", 5, lambda c, now: str(c.conn), right=True),
-    Column("method", 6, lambda c, now: method(c)),
-    Column("path", 0, lambda c, now: path(c)),
-    Column("status", 6, lambda c, now: status(c)),
-    Column("first", 8, lambda c, now: _first(c), right=True),
-    Column("total", 8, lambda c, now: total(c, now), right=True),
-    Column("in", 7, lambda c, now: size(c.bytes_in) if c.bytes_in else "", right=True),
-    Column("out", 7, lambda c, now: size(c.bytes_out) if c.bytes_out else "", right=True),
+    Column("method", 6, lambda c, now: facts.method(c)),
+    Column("path", 0, lambda c, now: facts.path(c)),
+    Column("status", 6, lambda c, now: facts.status(c)),
+    Column("first", 8, lambda c, now: facts.first(c), right=True),
+    Column("total", 8, facts.total, right=True),
+    Column("in", 7, lambda c, now: facts.received(c), right=True),
+    Column("out", 7, lambda c, now: facts.sent(c), right=True),
 )
 
 OPTIONAL = (("in", 120), ("out", 120), ("first", 96), ("#", 50), ("method", 40))

@@ -14,8 +14,9 @@ from rich.text import Text
 from asgi_lab.connection import Connection
 from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
+from asgi_lab.scene.facts import path
 from asgi_lab.view.bars import axis, cells, legend
-from asgi_lab.view.rows import layout, path
+from asgi_lab.view.rows import layout
 from asgi_lab.waiting import held
 
 LASTING = 10 * SECOND

@@ -11,11 +11,12 @@ from rich.text import Text
 from asgi_lab.connection import HOLD, THREAD, Connection
 from asgi_lab.events import Trace
 from asgi_lab.measures import Measures
+from asgi_lab.scene.facts import method, path
 from asgi_lab.text import trace_lines
 from asgi_lab.view.bars import GLYPHS
 from asgi_lab.view.concurrency import concurrency_chart
 from asgi_lab.view.onion import onion
-from asgi_lab.view.rows import ERROR, QUIET, method, path
+from asgi_lab.view.rows import ERROR, QUIET
 from asgi_lab.view.sequence import ladder
 from asgi_lab.view.summary import summary
 from asgi_lab.view.timeline import timeline

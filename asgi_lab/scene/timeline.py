@@ -1,0 +1,141 @@
+"""The timeline: a lane a request, on one axis of time. The picture to look at first."""
+
+from collections.abc import Container, Sequence
+
+from asgi_lab.connection import Connection
+from asgi_lab.events import Trace
+from asgi_lab.measures import Measures
+from asgi_lab.plain import count, duration
+from asgi_lab.scene import facts
+from asgi_lab.scene.density import add_density
+from asgi_lab.scene.marks import Mark, add_marks, marks_of
+from asgi_lab.scene.model import Axis, Box, Items, Lane, Scene, Texts
+from asgi_lab.scene.phases import NOBODY, Holds, holds_of, joined
+from asgi_lab.scene.roles import RAISE, STALL
+from asgi_lab.scene.stalls import Stall, stalls_of
+
+COLUMNS = ("#", "status", "first", "total", "in", "out")
+"""What `Lane.facts` of a timeline are."""
+
+
+def timeline(trace: Trace, *, only: Container[int] | None = None, rows: int | None = None) -> Scene:
+    """Lay out a trace: a lane a request, with its phases, its messages and the stalls.
+
+    `only` chooses connections; who held their loop is measured on all. Of more than `rows`, each
+    lane speaks for several.
+    """
+    measures = Measures(keep=None)
+    measures.feed(trace.events)
+    every = [c for c in measures.connections if only is None or c.conn in only]
+    shown = [c for c in every if c.type != "lifespan"] or every
+    if not shown:
+        return Scene("timeline", "no requests yet", "No requests yet.", Axis(0, 1))
+    axis = axis_of(shown, measures.last)
+    held = "thread" if all(c.type == "wsgi" for c in shown) else "loop"
+    items, texts = Items(), Texts()
+    if rows is not None and len(shown) > rows:
+        lanes = _dense(shown, measures, axis, items, rows)
+    else:
+        lanes = _one_by_one(shown, trace, measures, axis, items, texts)
+    stalls = [stall for stall in stalls_of(measures) if only is None or stall.hold.conn in only]
+    return Scene(
+        "timeline",
+        title_of(shown, axis, stalls),
+        alt_of(shown, axis, stalls),
+        axis,
+        tuple(lanes),
+        columns=COLUMNS if len(lanes) == len(shown) else (),
+        items=items,
+        texts=texts.all,
+        boxes=tuple(box_of(stall, len(lanes)) for stall in stalls),
+        held=held,
+    )
+
+
+def axis_of(shown: Sequence[Connection], last: int) -> Axis:
+    """Return the axis from the first to begin to the last to end."""
+    begin = min(c.started for c in shown)
+    return Axis(begin, max(max(c.until(last) for c in shown), begin + 1), label="time")
+
+
+def lane_of(c: Connection, now: int) -> Lane:
+    """Return the lane of a request: its name, and what a table says of it."""
+    told = (str(c.conn), facts.status(c), facts.first(c), facts.total(c, now), facts.received(c),
+            facts.sent(c))  # fmt: skip
+    return Lane(facts.name(c), c.error, told, RAISE if c.failed else "", c.conn)
+
+
+def add_lane(
+    items: Items,
+    texts: Texts,
+    lane: int,
+    c: Connection,
+    holds: Holds,
+    marks: Sequence[Mark],
+    now: int,
+    span: float,
+) -> None:
+    """Append all of one request's bars and marks."""
+    for begin, end, what in joined(holds.cut(c.phases_until(now))):
+        items.add(begin, end, lane, what)
+    add_marks(items, texts, lane, marks, span)
+
+
+def _one_by_one(
+    shown: Sequence[Connection],
+    trace: Trace,
+    measures: Measures,
+    axis: Axis,
+    items: Items,
+    texts: Texts,
+) -> list[Lane]:
+    marks = marks_of(trace.events)
+    holds = holds_of(measures)
+    for lane, c in enumerate(shown):
+        own = holds.get(c.pid, NOBODY) if c.type != "wsgi" else NOBODY
+        add_lane(items, texts, lane, c, own, marks.get(c.conn, ()), measures.last, axis.span)
+    return [lane_of(c, measures.last) for c in shown]
+
+
+def _dense(
+    shown: Sequence[Connection], measures: Measures, axis: Axis, items: Items, rows: int
+) -> list[Lane]:
+    holds = holds_of(measures)
+    each = -(-len(shown) // rows)
+    lanes = []
+    for lane, start in enumerate(range(0, len(shown), each)):
+        some = shown[start : start + each]
+        phases = [list(holds.get(c.pid, NOBODY).cut(c.phases_until(measures.last))) for c in some]
+        add_density(items, lane, phases, axis.begin, axis.span)
+        failed = RAISE if any(c.failed for c in some) else ""
+        lanes.append(Lane(f"#{some[0].conn} to #{some[-1].conn}", f"×{len(some)}", (), failed))
+    return lanes
+
+
+def box_of(stall: Stall, lanes: int) -> Box:
+    """Return the band over all lanes in which the loop was held."""
+    hold = stall.hold
+    return Box(hold.began, hold.ended, 0, lanes - 1, STALL, str(stall))
+
+
+def title_of(shown: Sequence[Connection], axis: Axis, stalls: Sequence[Stall]) -> str:
+    """Return what the picture says: the worst stall, else how much there was, in what time."""
+    if stalls:
+        return str(stalls[0])
+    return f"{count(len(shown), 'request')} in {duration(axis.span)}"
+
+
+def alt_of(shown: Sequence[Connection], axis: Axis, stalls: Sequence[Stall]) -> str:
+    """Return the picture in words."""
+    sentences = [f"Timeline of {count(len(shown), 'request')} over {duration(axis.span)}."]
+    sentences += [f"{stall}." for stall in stalls]
+    failed = [c for c in shown if c.failed]
+    if failed:
+        what = "fails" if len(failed) == 1 else "fail"
+        sentences.append(
+            f"{count(len(failed), 'request')} {what}, the first {facts.name(failed[0])}."
+        )
+    longest = max(shown, key=lambda c: c.total or 0)
+    if longest.total:
+        sentences.append(f"The longest, {facts.name(longest)}, takes {duration(longest.total)}.")
+    return " ".join(sentences)
