@@ -4,14 +4,10 @@ from asgi_lab.plain import duration
 from asgi_lab.scene.model import Axis, Tick
 
 
-def step_of(span: float, most: int) -> int:
+def step_of(span: float, most: float) -> int:
     """Return the round step, in ns (1, 2 or 5 times a power of ten), of at most so many ticks."""
-    return next(
-        step
-        for power in range(20)
-        for step in (10**power, 2 * 10**power, 5 * 10**power)
-        if step * most >= span
-    )
+    steps = (m * int(10**power) for power in range(20) for m in (1, 2, 5))
+    return next(step for step in steps if step * most >= span)
 
 
 def ticks(axis: Axis, most: int) -> tuple[Tick, ...]:

@@ -131,10 +131,8 @@ def alt_of(shown: Sequence[Connection], axis: Axis, stalls: Sequence[Stall]) -> 
     sentences += [f"{stall}." for stall in stalls]
     failed = [c for c in shown if c.failed]
     if failed:
-        what = "fails" if len(failed) == 1 else "fail"
-        sentences.append(
-            f"{count(len(failed), 'request')} {what}, the first {facts.name(failed[0])}."
-        )
+        first = facts.name(failed[0])
+        sentences.append(f"{count(len(failed), 'request')} failed, first {first}.")
     longest = max(shown, key=lambda c: c.total or 0)
     if longest.total:
         sentences.append(f"The longest, {facts.name(longest)}, takes {duration(longest.total)}.")

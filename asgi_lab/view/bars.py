@@ -22,7 +22,7 @@ from asgi_lab.connection import (
     THREAD,
     Phase,
 )
-from asgi_lab.scene.axis import round_duration
+from asgi_lab.scene.axis import round_duration, step_of
 from asgi_lab.scene.roles import MEANINGS
 from asgi_lab.view.theme import STYLES, terminal_style
 
@@ -124,12 +124,13 @@ def legend(used: Iterable[str], width: int, held: str = "loop") -> list[Text]:
     return lines
 
 
+TICK = 9
+"""Cells for a tick and its label."""
+
+
 def ticks(span: int, width: int) -> list[tuple[int, int]]:
     """Return `(cell, nanoseconds)` of the ticks of an axis: round steps, room for labels."""
-    step = 1
-    for step in (m * 10**e for e in range(20) for m in (1, 2, 5)):
-        if step * width >= 9 * span:
-            break
+    step = step_of(span, width / TICK)
     return [(round(t * width / max(span, 1)), t) for t in range(0, span + 1, step)]
 
 

@@ -1,4 +1,4 @@
-"""How each role looks: a colour on light and on dark, a shape, a glyph. The only place with colours.
+"""How each role looks: a colour on light and on dark, a shape, a glyph. All colours are here.
 
 The colours are those of Okabe and Ito, told apart by the colour-blind; and because they are not
 enough (a projector, a grey print), each role has a shape or a pattern of its own, too.
@@ -13,9 +13,12 @@ from asgi_lab.scene import roles
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """`shape` of a bar: solid, hatched, outlined, thin, dashed, half, low, dotted; of a mark: bar,
-    right, left, square, cross, diamond, star, tick; of an arrow: line, dashed, bold. `height` is the
-    part of its lane that a bar takes. `terminal` is a colour that a terminal of 16 colours has, too.
+    """How one role looks.
+
+    `shape` of a bar: solid, hatched, outlined, thin, dashed, half, low, dotted; of a mark: bar,
+    right, left, square, cross, diamond, star, tick; of an arrow: line, dashed, bold. `height` is
+    the part of its lane that a bar takes. `terminal` is what a terminal is told, if it is not the
+    colour on light.
     """
 
     light: str
