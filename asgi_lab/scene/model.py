@@ -211,13 +211,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """From node to node. `steps` are the numbers of the steps that went this way, from 1."""
+    """From node to node. `steps` are the numbers of the steps that went this way: `1, 3–102`."""
 
     source: str
     target: str
     label: str
     role: str
-    steps: tuple[int, ...] = ()
+    steps: str = ""
     event: int = NONE
 
 
