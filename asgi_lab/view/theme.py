@@ -74,6 +74,8 @@ STYLES = {
 
 PAPER = {"light": "#ffffff", "dark": "#1b1b1b"}
 INK = {"light": "#1a1a1a", "dark": "#ececec"}
+QUIET = {"light": "#5c5c5c", "dark": "#a9a9a9"}
+"""Words that are not the first to be read."""
 GRID = {"light": "#dddddd", "dark": "#3a3a3a"}
 
 
@@ -92,5 +94,6 @@ def as_json() -> dict[str, Any]:
         ],
         "paper": PAPER,
         "ink": INK,
+        "quiet": QUIET,
         "grid": GRID,
     }
