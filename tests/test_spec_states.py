@@ -8,7 +8,7 @@ import pytest
 from asgi_lab import trace
 from asgi_lab.spec.machine import RAISE, RETURN, Machine
 from asgi_lab.spec.states import PROTOCOLS
-from asgi_lab.spec.walk import Follower, walk
+from asgi_lab.spec.walk import begin, go, walk
 from tests.driver import CONNECT, SHUTDOWN, STARTUP, Server, http, lifespan, request, websocket
 
 MACHINES = [machine for machines in PROTOCOLS.values() for machine in machines]
@@ -97,17 +97,26 @@ def test_walk_follows_a_lifespan() -> None:
     assert [step[2] for step in steps] == ["starting", "running", "stopping", "ended", "over"]
 
 
+def follow(*happenings: tuple[str, str, dict[str, Any]]) -> list[tuple[str | None, str]]:
+    standing, steps = begin("http"), []
+    for verb, kind, message in happenings:
+        standing, step = go(standing, verb, kind, message)
+        steps.append((step.after, step.rule))
+    return steps
+
+
 def test_promised_trailers_come_between_the_body_and_the_end() -> None:
-    follower = Follower("http")
-    start = follower.go("send", "http.response.start", {"trailers": True})
-    assert start.after == "started"
-    assert follower.go("send", "http.response.body").after == "trailers"
-    assert follower.go("return").rule == "H18"
-    assert follower.go("send", "http.response.trailers").after == "complete"
+    assert follow(
+        ("send", "http.response.start", {"trailers": True}),
+        ("send", "http.response.body", {}),
+        ("return", "", {}),
+        ("send", "http.response.trailers", {}),
+    ) == [("started", ""), ("trailers", ""), (None, "H18"), ("complete", "")]
 
 
 def test_once_the_client_is_gone_an_app_may_end_anywhere() -> None:
-    follower = Follower("http")
-    follower.go("send", "http.response.start")
-    follower.go("receive", "http.disconnect")
-    assert follower.go("return").after == "over"
+    assert follow(
+        ("send", "http.response.start", {}),
+        ("receive", "http.disconnect", {}),
+        ("return", "", {}),
+    ) == [("started", ""), ("gone", ""), ("over", "")]

@@ -1,6 +1,7 @@
-"""Following a conversation through its tables, live or in a trace.
+"""Following a conversation through its tables: the pure step, and a walk along a trace.
 
->>> Follower("http").go("send", "http.response.body")
+>>> standing, step = go(begin("http"), "send", "http.response.body", {})
+>>> step
 Step(before='waiting', after=None, rule='H1', thread='response')
 """
 
@@ -12,6 +13,22 @@ from asgi_lab.spec.machine import GONE, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.states import PROTOCOLS, when
 
 
+class Standing(NamedTuple):
+    """Where a conversation stands: a state of each of its threads, and two things it remembers."""
+
+    protocol: str
+    at: tuple[str, ...]
+    promised: bool = False
+    """Whether the response began with `trailers=True`."""
+    lost: bool = False
+    """Whether a send failed because the connection is closed."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left, as far as the app can know."""
+        return self.lost or "gone" in self.at
+
+
 class Step(NamedTuple):
     """What one happening did: `after` is None, and `rule` named, if it was no move."""
 
@@ -21,38 +38,34 @@ class Step(NamedTuple):
     thread: str
 
 
-class Follower:
-    """Stands in the states of one conversation, and goes where its happenings lead.
+def begin(protocol: str) -> Standing:
+    """Return where a conversation begins. Raises `KeyError` for a protocol not known."""
+    return Standing(protocol, tuple(machine.start for machine in PROTOCOLS[protocol]))
 
-    What is no move leaves it where it stands.
-    """
 
-    def __init__(self, protocol: str) -> None:
-        """Begin a conversation. Raises `KeyError` if the protocol is not known."""
-        self.machines = PROTOCOLS[protocol]
-        self.at = {machine.thread: machine.start for machine in self.machines}
-        self._promised = self._lost = False
-
-    def go(self, verb: str, kind: str = "", message: Mapping[str, Any] | None = None) -> Step:
-        """Take the next happening; return what it did."""
-        machine = next(m for m in self.machines if verb in m.verbs)
-        before = self.at[machine.thread]
-        given = message or {}
-        if kind == "http.response.start":
-            self._promised = given.get("trailers") is True
-        if verb in (RETURN, RAISE):
-            qualifier = GONE if self._lost or "gone" in self.at.values() else ""
-        else:
-            qualifier = when(kind, given, self._promised)
-        after = machine.targets.get((before, verb, kind, qualifier))
-        if after is None:
-            return Step(before, None, machine.breach(before, verb, kind), machine.thread)
-        self.at[machine.thread] = after
-        return Step(before, after, "", machine.thread)
-
-    def lose(self) -> None:
-        """Take note that a send failed because the connection is closed."""
-        self._lost = True
+def go(
+    standing: Standing, verb: str, kind: str, message: Mapping[str, Any]
+) -> tuple[Standing, Step]:
+    """Return where a happening leads. What is no move leaves the conversation where it stands."""
+    protocol, at, promised, lost = standing
+    machines = PROTOCOLS[protocol]
+    index = 0 if verb in machines[0].verbs else len(machines) - 1
+    machine, before = machines[index], at[index]
+    if verb in (RETURN, RAISE):
+        qualifier = GONE if standing.gone else ""
+    else:
+        qualifier = when(kind, message, promised)
+    after = machine.targets.get((before, verb, kind, qualifier))
+    if after is None and qualifier == GONE:
+        after = machine.targets.get((before, verb, kind, ""))
+    if after is None:
+        return standing, Step(before, None, machine.breach(before, verb, kind), machine.thread)
+    if kind == "http.response.start":
+        promised = message.get("trailers") is True
+    if after != before or promised is not standing.promised:
+        at = (*at[:index], after, *at[index + 1 :])
+        standing = Standing(protocol, at, promised, lost)
+    return standing, Step(before, after, "", machine.thread)
 
 
 class Walked(NamedTuple):
@@ -74,21 +87,22 @@ def walk(events: Iterable[Event]) -> list[Walked]:
 
     Events that say nothing are left out; so is everything of a protocol that is not known.
     """
-    follower: Follower | None = None
+    standing: Standing | None = None
     steps: list[Walked] = []
     for event in events:
         if event.layer:
             continue
         if event.kind == "scope":
-            follower = Follower(event.type) if event.type in PROTOCOLS else None
-        elif follower is None:
+            standing = begin(event.type) if event.type in PROTOCOLS else None
+        elif standing is None:
             continue
         elif event.kind == "sent" and is_closed(str(event.data.get("error") or "")):
-            follower.lose()
+            standing = standing._replace(lost=True)
         elif event.kind in VERBS and not (event.kind == "received" and not event.type):
             verb = VERBS[event.kind]
             kind = event.type if verb in (SEND, RECEIVE) else ""
-            steps.append(Walked(event, *follower.go(verb, kind, event.data)))
+            standing, step = go(standing, verb, kind, event.data)
+            steps.append(Walked(event, *step))
     return steps
 
 

@@ -1,0 +1,104 @@
+"""What is known of a connection while its messages are checked: an immutable value."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from asgi_lab.spec.values import length, pairs
+from asgi_lab.spec.walk import Standing
+
+
+class Finding(NamedTuple):
+    """A rule that was broken, and what was seen of it."""
+
+    rule: str
+    what: str
+    type: str = ""
+    """The type of the message, if it was one."""
+
+
+class Case(NamedTuple):
+    """A connection at one door: where its conversation stands, and what matters of it."""
+
+    standing: Standing | None
+    """None if the scope's type is not known: then nothing can be said of messages."""
+    type: str = ""
+    method: str = ""
+    version: tuple[int, ...] = (2, 0)
+    """The spec version that the server claims."""
+    offers: frozenset[str] = frozenset()
+    """The extensions that it offers."""
+    subprotocols: tuple[str, ...] = ()
+    wants: int | None = None
+    """The request's content-length, in bytes."""
+    got: int = 0
+    """Bytes of the request's body so far."""
+    status: int = 0
+    """The response's status, once it has begun."""
+    declared: int | None = None
+    """The response's content-length, in bytes."""
+    sent: int = 0
+    """Bytes of the response's body so far."""
+    debugged: bool = False
+    """Whether http.response.debug was sent."""
+    broken: bool = False
+    """Whether the app broke the order of messages: what follows from that is no news."""
+    refused: bool = False
+    """Whether the server has raised at a message."""
+    faulty: bool = False
+    """Whether the server has broken a rule: the app may well stumble over that."""
+
+    @property
+    def stands(self) -> str:
+        """The state of what the app has to say."""
+        return self.standing.at[-1] if self.standing else ""
+
+    @property
+    def heard(self) -> str:
+        """The state of what the app has been told."""
+        return self.standing.at[0] if self.standing else ""
+
+
+Check = Callable[[Case, Any], str]
+"""Says what is wrong with a message, or with a scope, or nothing."""
+
+CHECKS: dict[tuple[str, str], list[tuple[str, Check]]] = {}
+"""What is asked of a message, by verb and type: the rule's id, and the check."""
+
+
+def check(rule: str, verb: str, *types: str) -> Callable[[Check], Check]:
+    """Register what a rule asks of messages of these types."""
+
+    def register(function: Check) -> Check:
+        for kind in types:
+            CHECKS.setdefault((verb, kind), []).append((rule, function))
+        return function
+
+    return register
+
+
+def open_case(scope: Any, standing: Standing | None) -> Case:
+    """Return what a scope says that matters later, however broken it is."""
+    asgi, extensions = scope.get("asgi"), scope.get("extensions")
+    headers, subprotocols = scope.get("headers"), scope.get("subprotocols")
+    version = asgi.get("spec_version") if isinstance(asgi, dict) else None
+    chunked = any(name.lower() == b"transfer-encoding" for name, _ in pairs(headers))
+    return Case(
+        standing,
+        type=str(scope.get("type")),
+        method=str(scope.get("method") or ""),
+        version=read_version(version),
+        offers=frozenset(extensions) if isinstance(extensions, dict) else frozenset(),
+        subprotocols=tuple(subprotocols) if isinstance(subprotocols, (list, tuple)) else (),
+        wants=None if chunked else length(headers),
+    )
+
+
+def read_version(version: object) -> tuple[int, ...]:
+    """Return a spec version as numbers; 2.0 if it is none.
+
+    >>> read_version("2.3")
+    (2, 3)
+    """
+    if isinstance(version, str) and version.replace(".", "").isdigit():
+        return tuple(int(part) for part in version.split(".") if part)
+    return (2, 0)
