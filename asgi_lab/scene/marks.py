@@ -31,6 +31,16 @@ from asgi_lab.scene.roles import (
 CLOSE = 1 / 60
 """The part of an axis that lies, at most, between two marks that may be told as one."""
 
+
+def close(span: float) -> float:
+    """Return how far apart, in ns, two marks are at most that may be told as one.
+
+    It doubles from time to time as an axis grows, so that a live picture is not laid out anew each
+    moment.
+    """
+    return (1 << (max(int(span), 1).bit_length() - 1)) * CLOSE
+
+
 FEW = 8
 """So many are told one by one, however close."""
 
@@ -107,7 +117,7 @@ def add_marks(items: Items, texts: Texts, lane: int, marks: Sequence[Mark], span
     wire = [mark for mark in marks if mark.role in (WIRE_IN, WIRE_OUT, PAUSE)]
     messages = [mark for mark in marks if mark.role not in (WIRE_IN, WIRE_OUT, PAUSE)]
     for some in (messages, wire) if wire else (messages,):
-        for run in runs(some, span * CLOSE):
+        for run in runs(some, close(span)):
             fold = -1
             if len(run) > FEW:
                 fold = items.add(
@@ -117,7 +127,7 @@ def add_marks(items: Items, texts: Texts, lane: int, marks: Sequence[Mark], span
                 items.add(mark.t, mark.t, lane, mark.role, texts(mark.label), mark.event, fold)
 
 
-def runs(marks: Sequence[Mark], close: float) -> Iterable[list[Mark]]:
+def runs(marks: Sequence[Mark], apart: float) -> Iterable[list[Mark]]:
     """Yield marks in order; together those that may be told as one."""
     run: list[Mark] = []
     for mark in marks:
@@ -125,7 +135,7 @@ def runs(marks: Sequence[Mark], close: float) -> Iterable[list[Mark]]:
             run
             and mark.name in REPEATED
             and run[-1].name in REPEATED
-            and mark.t - run[-1].t <= close
+            and mark.t - run[-1].t <= apart
         )
         if run and not together:
             yield run

@@ -277,6 +277,9 @@ class Texts:
         """Return the number of a text."""
         return self._numbers.setdefault(text, len(self._numbers))
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     @property
     def all(self) -> tuple[str, ...]:
         """The texts, by number."""

@@ -11,6 +11,7 @@ from base64 import b64encode
 from dataclasses import asdict
 from typing import Any
 
+from asgi_lab.scene.live import Delta
 from asgi_lab.scene.model import Items, Scene
 
 PARTS = ("lanes", "groups", "arrows", "boxes", "areas", "nodes", "links", "notes")
@@ -30,6 +31,20 @@ def header(scene: Scene) -> dict[str, Any]:
         "texts": list(scene.texts),
         "count": len(scene.items),
         **{name: some for name, some in parts.items() if some},
+    }
+
+
+def delta(new: Delta) -> dict[str, Any]:
+    """Return all of a delta but its items, of which there are `count`."""
+    return {
+        "axis": asdict(new.axis),
+        "lanes": [[index, asdict(lane)] for index, lane in new.lanes],
+        "texts": list(new.texts),
+        "count": len(new.items),
+        "replace": list(new.replace),
+        "boxes": [asdict(box) for box in new.boxes],
+        "title": new.title,
+        "alt": new.alt,
     }
 
 

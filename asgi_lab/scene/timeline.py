@@ -1,6 +1,6 @@
 """The timeline: a lane a request, on one axis of time. The picture to look at first."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from asgi_lab.connection import Connection
 from asgi_lab.events import Trace
@@ -31,12 +31,13 @@ def timeline(trace: Trace, *, only: Container[int] | None = None, rows: int | No
     if not shown:
         return Scene("timeline", "no requests yet", "No requests yet.", Axis(0, 1))
     axis = axis_of(shown, measures.last)
-    held = "thread" if all(c.type == "wsgi" for c in shown) else "loop"
+    held = held_by(shown)
     items, texts = Items(), Texts()
     if rows is not None and len(shown) > rows:
         lanes = _dense(shown, measures, axis, items, rows)
     else:
-        lanes = _one_by_one(shown, trace, measures, axis, items, texts)
+        marks, now = marks_of(trace.events), measures.last
+        lanes = add_lanes(items, texts, shown, holds_of(measures), marks, now, axis.span)
     stalls = [stall for stall in stalls_of(measures) if only is None or stall.hold.conn in only]
     return Scene(
         "timeline",
@@ -56,6 +57,11 @@ def axis_of(shown: Sequence[Connection], last: int) -> Axis:
     """Return the axis from the first to begin to the last to end."""
     begin = min(c.started for c in shown)
     return Axis(begin, max(max(c.until(last) for c in shown), begin + 1), label="time")
+
+
+def held_by(shown: Sequence[Connection]) -> str:
+    """Return what a running app holds: the loop, or (where all is WSGI) its thread."""
+    return "thread" if all(c.type == "wsgi" for c in shown) else "loop"
 
 
 def lane_of(c: Connection, now: int) -> Lane:
@@ -81,20 +87,24 @@ def add_lane(
     add_marks(items, texts, lane, marks, span)
 
 
-def _one_by_one(
-    shown: Sequence[Connection],
-    trace: Trace,
-    measures: Measures,
-    axis: Axis,
+def add_lanes(
     items: Items,
     texts: Texts,
+    shown: Sequence[Connection],
+    holds: Mapping[int, Holds],
+    marks: Mapping[int, Sequence[Mark]],
+    now: int,
+    span: float,
 ) -> list[Lane]:
-    marks = marks_of(trace.events)
-    holds = holds_of(measures)
+    """Append the bars and marks of all requests; return their lanes."""
     for lane, c in enumerate(shown):
-        own = holds.get(c.pid, NOBODY) if c.type != "wsgi" else NOBODY
-        add_lane(items, texts, lane, c, own, marks.get(c.conn, ()), measures.last, axis.span)
-    return [lane_of(c, measures.last) for c in shown]
+        add_lane(items, texts, lane, c, holds_on(c, holds), marks.get(c.conn, ()), now, span)
+    return [lane_of(c, now) for c in shown]
+
+
+def holds_on(c: Connection, holds: Mapping[int, Holds]) -> Holds:
+    """Return when the loop of a connection was held; a WSGI app needs none."""
+    return holds.get(c.pid, NOBODY) if c.type != "wsgi" else NOBODY
 
 
 def _dense(
