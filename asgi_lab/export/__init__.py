@@ -1,0 +1,4 @@
+"""A trace for other people's tools: the Perfetto UI, OpenTelemetry's collectors, HAR viewers.
+
+Each module has one function that takes a trace and where it is to go, and asks nothing else.
+"""
