@@ -9,7 +9,7 @@ import click
 
 from asgi_lab import __version__
 
-VIEWS = ("timeline", "events", "sequence", "layers", "concurrency", "summary")
+VIEWS = ("timeline", "events", "sequence", "layers", "concurrency", "states", "summary")
 SERVER_NAMES = ("uvicorn", "hypercorn", "daphne", "granian", "gunicorn", "lab")
 
 EXAMPLES = """\b
@@ -81,7 +81,7 @@ def view_options(command: Any) -> Any:
     help="Simulate -r requests in memory, in virtual time: no server, no waiting, the same each time.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads of each WSGI worker (--virtual).")
-@click.option("--reload", is_flag=True, help="Restart when the code changes (uvicorn).")
+@click.option("--reload", is_flag=True, help="Restart when the code changes (uvicorn, lab).")
 @click.option("--loop", metavar="NAME", help="The server's event loop: asyncio or uvloop.")
 @click.option(
     "--http", metavar="NAME", help="The server's HTTP parser: h11 or httptools (uvicorn)."
@@ -124,6 +124,9 @@ def view_options(command: Any) -> Any:
     "--no-redact", is_flag=True, help="Show credentials, cookies and other secrets as they are."
 )
 @click.option("--no-layers", is_flag=True, help="Only the boundary with the server, no middleware.")
+@click.option(
+    "--no-rules", is_flag=True, help="Do not check what passes against the rules of ASGI."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Nothing live; only the result.")
 @click.argument("server_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER_OPTION ...]")
 def trace(**options: Any) -> None:
@@ -160,6 +163,25 @@ def show(**options: Any) -> None:
     from asgi_lab.commands.show import run_show
 
     sys.exit(run_show(**options))
+
+
+@main.command()
+@click.argument("rule", metavar="[ID]", required=False)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def rules(rule: str | None, style: str) -> None:
+    """List the rules of ASGI, or tell one: what it asks, of whom, and what to do.
+
+    \b
+    Examples:
+      asgi-lab rules
+      asgi-lab rules H1
+      asgi-lab rules --format json | jq -r .[].id
+    """  # noqa: D301
+    from asgi_lab.commands.rules import run_rules
+
+    sys.exit(run_rules(rule, style))
 
 
 @main.command()
@@ -229,6 +251,8 @@ def compare(**options: Any) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, type=click.IntRange(0, 65535), show_default=True)
 @click.option("--uds", metavar="PATH", help="Listen on a Unix socket instead.")
+@click.option("--fd", type=int, metavar="N", help="Listen on the open socket of this number.")
+@click.option("--reload", is_flag=True, help="Serve anew when Python code changes.")
 @click.option("--loop", type=click.Choice(["asyncio", "uvloop"]), help="The event loop.")
 @click.option("--workers", type=click.IntRange(1), help="Processes of a WSGI app.  [default: 1]")
 @click.option("--threads", type=click.IntRange(1), help="Threads of each.  [default: 1]")
@@ -239,9 +263,7 @@ def compare(**options: Any) -> None:
 @click.option(
     "--shutdown-seconds",
     type=click.FloatRange(0),
-    default=10.0,
-    show_default=True,
-    help="How long open requests may take at the end.",
+    help="How long open requests may take at the end.  [default: 10; with --reload 1]",
 )
 @click.option(
     "--log-level",
@@ -255,6 +277,7 @@ def serve(**options: Any) -> None:
     \b
     Examples:
       asgi-lab serve main:app
+      asgi-lab serve main:app --reload
       asgi-lab serve main:app --port 0 --loop uvloop
       asgi-lab serve shop.wsgi:application --workers 2 --threads 4
       asgi-lab serve main:app --certificate cert.pem --key key.pem

@@ -16,6 +16,7 @@ INSTALLED = {
     "http2": {"h2"},
     "http2_state": {"h2", "hpack"},
     "websocket": {"wsproto"},
+    "reload": {"watchfiles"},
     "__main__": {"click"},
 }
 PURE = [

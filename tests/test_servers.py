@@ -214,11 +214,12 @@ def ask_at_once(url: str, count: int) -> list[int]:
         return [int(connection.getresponse().read()) for connection in connections]
 
 
-def test_reload(tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", ["uvicorn", "lab"])
+def test_reload(tmp_path: Path, server: str) -> None:
     """A change restarts the server; one that cannot be imported is told, and mended by the next."""
     main = tmp_path / "main.py"
     main.write_text(ASGI)
-    arguments = ["--reload", "--port", "0", "--format", "json"]
+    arguments = ["--server", server, "--reload", "--port", "0", "--format", "json"]
     with Command("trace", "main:app", *arguments, cwd=tmp_path) as command:
         url = command.url
         first = int(send(url, "/pid")[1])
@@ -242,6 +243,7 @@ def test_reload(tmp_path: Path) -> None:
     [
         ("main:app", ["--server", "lab", "--workers", "2"], "lab serves an ASGI app in one proc"),
         ("old", ["--server", "lab", "--loop", "uvloop"], "a WSGI app has no event loop"),
+        ("old", ["--server", "lab", "--reload"], "lab traces a WSGI app as it is: leave --reload"),
         ("old", ["--server", "uvicorn"], "speaks WSGI, and uvicorn serves ASGI: use --server gran"),
         ("main:app", ["--server", "daphne", "--workers", "2"], "daphne has no --workers; uvicorn"),
         ("main:app", ["--server", "hypercorn", "--reload"], "hypercorn has no --reload; uvicorn"),

@@ -121,12 +121,17 @@ def _lab(options: Options, interface: Interface) -> list[str]:
     if interface == "wsgi":
         if options.loop is not None:
             raise ServerError("a WSGI app has no event loop: leave --loop out")
+        if options.reload_dir is not None:
+            raise ServerError("lab traces a WSGI app as it is: leave --reload out")
         return [*command, "--workers", str(options.workers), "--threads", str(LAB_THREADS)]
     if options.workers > 1:
         raise ServerError(
             "lab serves an ASGI app in one process; uvicorn or granian take --workers"
         )
-    command += ["--shutdown-seconds", "8"]  # less than we wait for it
+    if options.reload_dir is not None:
+        command += ["--reload", "--reload-dir", options.reload_dir]
+    else:
+        command += ["--shutdown-seconds", "8"]  # less than we wait for it
     return command + (["--loop", options.loop] if options.loop else [])
 
 
@@ -140,7 +145,9 @@ SERVERS = {
         Server("daphne", ("asgi",), _daphne),
         Server("granian", ("asgi", "wsgi"), _granian, takes=frozenset(("workers", "loop"))),
         Server("gunicorn", ("wsgi", "asgi"), _gunicorn, takes=frozenset(("workers",))),
-        Server("lab", ("asgi", "wsgi"), _lab, "asgi_lab.{}", frozenset(("workers", "loop"))),
+        Server(
+            "lab", ("asgi", "wsgi"), _lab, "asgi_lab.{}", frozenset(("workers", "reload", "loop"))
+        ),
     )
 }
 

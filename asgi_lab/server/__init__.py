@@ -5,7 +5,8 @@
 
 From the outside in, each module readable alone:
 
-    serve               listening, and ending in good order (`run`: in a process of its own)
+    serve               listening, and ending in good order (`run`: in a process of its own;
+                        `reload`: in one after another, as the code changes)
     lifespan            the app's beginning and end
     connection          one client's connection: transport, session, flow, patience
     http_session        HTTP/1.1 on it, request after request

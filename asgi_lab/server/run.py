@@ -2,6 +2,9 @@
 
 The first signal lets what is going on finish; a second one breaks it off. This is apart from
 `Server`, which runs beside others in a loop and must not take a process's signals.
+
+Ctrl-C is heard by all processes of a terminal: by a server, and by its supervisor, which passes it
+on as SIGTERM. So SIGTERM after SIGINT is no second wish.
 """
 
 import asyncio
@@ -28,18 +31,22 @@ def run(
 async def serve_until_signal(server: Server) -> None:
     """Serve until the first signal; from the second on, break off what still waits."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    last = 0
     this = asyncio.current_task()
     assert this is not None
     listening = False
 
-    def on_signal() -> None:
-        if asked.is_set() or not listening:
+    def on_signal(number: int) -> None:
+        nonlocal last
+        passed_on = (last, number) == (signal.SIGINT, signal.SIGTERM)
+        if not listening or (asked.is_set() and not passed_on):
             this.cancel()
+        last = number
         asked.set()
 
     for number in SIGNALS:
         with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, on_signal)
+            loop.add_signal_handler(number, on_signal, number)
     try:
         async with server:
             listening = True

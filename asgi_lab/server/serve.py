@@ -13,11 +13,12 @@ then cancel what is left, by name; and when all are gone, let the app's lifespan
 import asyncio
 import logging
 import os
+import socket
 import ssl as tls
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 from asgi_lab.server.alive import Alive
 from asgi_lab.server.config import Config, Observe
@@ -31,11 +32,11 @@ logger = logging.getLogger("asgi_lab.server")
 
 
 class Server:
-    """Serves one app on one TCP address or Unix socket (`uds`), with TLS if it has a context.
+    """Serves one app on a TCP address, a Unix socket (`uds`), or a socket that is bound already.
 
-    `observe(connection, name, data)` is told all that happens, in order. `lifespan` is "auto", "on"
-    (an app that raises at startup has failed) or "off". `shutdown_seconds` is how long requests may
-    take to finish at the end, and then again how long the app may take to shut down.
+    With TLS if it has a context. `observe` is told all that happens, in order. `lifespan` is
+    "auto", "on" (an app that raises at startup has failed) or "off". `shutdown_seconds` is how long
+    requests may take to finish at the end, and then again how long the app may take to shut down.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         uds: str | None = None,
+        sock: socket.socket | None = None,
         ssl: tls.SSLContext | None = None,
         observe: Observe | None = None,
         limits: Limits | None = None,
@@ -66,8 +68,9 @@ class Server:
             date_header=date_header,
             observe=observe,
         )
-        self._address = (host, port)
-        self._uds = uds
+        bound = address(sock.getsockname()) if sock is not None else None
+        self._address = bound or ((host, port) if uds is None else (uds, None))
+        self._sock = sock
         self._ssl = ssl
         self._lifespan = Lifespan(app, required=lifespan == "on") if lifespan != "off" else None
         self._shutdown_seconds = shutdown_seconds
@@ -126,9 +129,9 @@ class Server:
     @property
     def url(self) -> str:
         """Where a client finds it."""
-        if self._uds is not None:
-            return f"unix:{self._uds}"
-        host = self._address[0]
+        host, port = self._address
+        if port is None:
+            return f"unix:{host}"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
         host = f"[{host}]" if ":" in host else host
         return f"{'https' if self._ssl else 'http'}://{host}:{self.port}"
@@ -137,11 +140,14 @@ class Server:
         return Connection(next(self._numbers), self.config, self._alive)
 
     async def _listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._uds is not None:
-            self._listener = await loop.create_unix_server(self._connect, self._uds, ssl=self._ssl)
+        loop, (host, port) = asyncio.get_running_loop(), self._address
+        if self._sock is not None:
+            create: Any = loop.create_server if port is not None else loop.create_unix_server
+            self._listener = await create(self._connect, sock=self._sock, ssl=self._ssl)
             return
-        host, port = self._address
+        if port is None:
+            self._listener = await loop.create_unix_server(self._connect, host, ssl=self._ssl)
+            return
         self._listener = await loop.create_server(self._connect, host, port, ssl=self._ssl)
         if port == 0 and len({port for _, port in self.addresses}) > 1:
             # A name such as localhost has two addresses, and each got a free port of its own.
@@ -164,9 +170,10 @@ class Server:
                 await asyncio.sleep(0)
         finally:
             listener.close()
-            if self._uds is not None:
+            path, port = self._address
+            if port is None and self._sock is None:
                 with suppress(FileNotFoundError):  # newer Pythons have removed it
-                    os.unlink(self._uds)
+                    os.unlink(path)
 
     async def _finish(self) -> None:
         """Let what is going on finish, until the deadline; then cancel it, by name."""
