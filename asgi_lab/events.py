@@ -8,11 +8,14 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from asgi_lab.atoms import REQUEST, SETTING, Atom, Facts
 from asgi_lab.garbage import uncollected
 from asgi_lab.recorder import TIMED, Record
+
+if TYPE_CHECKING:
+    from asgi_lab.view.display import Picture
 
 Data = Mapping[str, Any]
 
@@ -115,6 +118,44 @@ class Trace(Sequence[Event]):
         known = {key: value for key, value in self.header.items() if key != "cost"}  # of them all
         chosen = compile_filter(expression).select(self.events)
         return replace(self, events=tuple(chosen), header=MappingProxyType(known))
+
+    def timeline(self) -> "Picture":
+        """Return a lane a request, on one axis of time. It is what a notebook shows of a trace."""
+        return self._picture("timeline")
+
+    def sequence(self, conn: int | None = None) -> "Picture":
+        """Return the messages of one connection, between client, server and app.
+
+        Without a number, of the last that failed, else of the slowest. Raises `ValueError` if
+        there is no such connection.
+        """
+        return self._picture("sequence", conn)
+
+    def layers(self, conn: int | None = None) -> "Picture":
+        """Return what passed each middleware of one connection. See `sequence`."""
+        return self._picture("layers", conn)
+
+    def states(self, conn: int | None = None) -> "Picture":
+        """Return the path of one connection through the states of its protocol. See `sequence`."""
+        return self._picture("states", conn)
+
+    def concurrency(self) -> "Picture":
+        """Return how much was under way at once, over time."""
+        return self._picture("concurrency")
+
+    def summary(self) -> "Picture":
+        """Return what it all amounts to, in words."""
+        return self._picture("summary")
+
+    def _picture(self, name: str, conn: int | None = None) -> "Picture":
+        from asgi_lab.view.display import of_trace
+
+        return of_trace(self, name, conn)
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.timeline()._repr_mimebundle_(include, exclude)
 
     def __str__(self) -> str:
         from asgi_lab.text import trace_lines

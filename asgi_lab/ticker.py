@@ -54,6 +54,16 @@ class Ticker:
             self._followers.append((follower, 0))
         _followed.add(self)
 
+    def unfollow(self, follower: Follower) -> None:
+        """Hand it nothing more, and close it."""
+        with self._working:
+            left = [known for known in self._followers if known[0] is not follower]
+            known, self._followers = len(self._followers), left
+        if len(left) < known:
+            follower.close()
+        if not self._followers:
+            _followed.discard(self)
+
     def record(self, path: Path, header: Callable[[], Mapping[str, Any]] = dict) -> None:
         """Write a trace file from the first event on; `header()` adds to its first line."""
         from asgi_lab.files import FileWriter

@@ -19,10 +19,11 @@ LAZY = {
     ("events", "text"),
     ("events", "filters"),
     ("events", "files"),
+    ("events", "view.display"),
     ("ticker", "files"),
     ("tracer", "checked"),
 }
-"""Imported when first used, upward: a trace prints and filters itself, a ticker opens a file."""
+"""Imported when first used, upward: a trace prints, filters, shows itself; a ticker opens a file."""
 
 
 MAY = {
@@ -61,7 +62,7 @@ def test_the_core_imports_the_stdlib_and_downward_only() -> None:
 
 def test_only_the_top_imports_what_must_be_installed() -> None:
     allowed = {
-        "view": {"rich", "matplotlib", "numpy"},
+        "view": {"rich", "matplotlib", "numpy", "anywidget", "traitlets"},
         "clock": {"anyio", "uvloop"},
         "memory": {"h11", "wsproto"},
         "framework": {"itsdangerous", "multipart"},
@@ -69,7 +70,7 @@ def test_only_the_top_imports_what_must_be_installed() -> None:
         "wsgi_server": {"h11"},
         "": {"click", "anyio"},
     }
-    above = {"adapters", "client", "commands", "experiment", "samples"}
+    above = {"adapters", "client", "commands", "experiment", "lesson", "samples"}
     for path in ROOT.rglob("*.py"):
         folder = path.relative_to(ROOT).parts[0] if path.parent != ROOT else ""
         if folder in above or path.name in ("cli.py", "__main__.py", "__init__.py"):
