@@ -9,21 +9,52 @@
         return f"Hello, {name}!"
 
 Everything in it is an ASGI app, and wraps, holds or is held by another. It runs on any server, and
-knows none. Read it in this order; each module says at its top what its idea is:
+knows none. Below is the order in which to read it: no module needs a later one.
 
-headers, errors         names and values; what goes wrong, as exceptions
-receiving, requests     one `receive` for two; the request;   interrupting, forms
-responses, files, sse   saying one thing, a file, a thing now and then
-paths, routing          which app answers
-convert, inject         what a handler asks for, and how it gets it;   calling: both colours
-endpoints, app          a handler as an app; all of it in one;   lifespan, background
-conversation, middleware    who answers when something fails; the layers in between
-websockets, groups, static, testing
+scope, receive, send: what a client asks
+    exceptions                 what goes wrong, and who is told
+    headers                    names and values: bytes for the server, text for a handler
+    cookies                    what a client is asked to remember, and says again
+    receiving                  one `receive` for two: who reads, and who waits for the client to go
+    forms                      fields, and files that are too large for memory
+    requests                   the request; nothing is read before it is asked for
+blocking the loop, and work in the background
+    calling                    `async def` in the loop, `def` in a worker thread
+    background                 work that is done after the response
+streaming, disconnects, backpressure: what is answered
+    interrupting               a block that ends when the client leaves
+    responses                  ASGI apps that say one thing, or one piece after the other
+    sse                        events, now and then, and a sign of life in between
+    files                      a file: whole, a part, or "you have it already"
+routing: which app answers
+    paths                      paths with names in them, read and written
+    routing                    routes, mounts, hosts; 404 and 405
+    static                     the files of a directory, and none outside
+WebSockets
+    websockets                 one conversation: accept, messages, close
+    groups                     one message to many, and nobody waits for the slow one
+parameters and dependency injection: what a handler asks for
+    convert                    text and JSON into Python's types, or what was wrong
+    inject                     a handler's parameters, and where each comes from
+    endpoints                  a handler as an ASGI app
+middleware: layers around an app
+    middleware                 what a layer is
+    middleware.timing          the smallest one: a header more
+    middleware.gzip            compresses, and keeps streams flowing
+    middleware.cors            which other sites' pages may ask
+    middleware.sessions        what is remembered of a client, signed
+    middleware.conversation    what was said so far, and which answer is left
+    middleware.debug           what a developer sees of a failure
+    middleware.errors          exceptions, answered
+lifespan, and the whole
+    lifespan                   startup and shutdown as one `async with`
+    app                        a router within its middleware, and the decorators
+    testing                    a client for tests, without a server
 """
 
 from asgi_lab.framework.app import App
 from asgi_lab.framework.background import BackgroundTasks
-from asgi_lab.framework.errors import ClientDisconnect, HTTPError, WebSocketDisconnect
+from asgi_lab.framework.exceptions import ClientDisconnect, HTTPError, WebSocketDisconnect
 from asgi_lab.framework.files import FileResponse
 from asgi_lab.framework.forms import Form, UploadFile
 from asgi_lab.framework.groups import Groups

@@ -6,30 +6,25 @@
     async def item(id: int) -> dict[str, int]:
         return {"id": id}
 
-An app is an ASGI app that wraps others: errors, then the middleware that was added, the first one
-outermost, then exceptions, then the router. That is all it does; each part can be used alone.
+An app is an ASGI app that wraps others, and that is all it does; each part can be used alone:
+
+    server → App → Errors → middleware, the first one added outermost → Exceptions → Router
+                                                                                       │
+                                     handler ← parameters ← endpoint ← Route, Mount, Host
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from asgi_lab.framework.endpoints import Handler, http_endpoint, websocket_endpoint
 from asgi_lab.framework.lifespan import Context, live
-from asgi_lab.framework.middleware.errors import Errors
-from asgi_lab.framework.middleware.exceptions import ErrorHandler, Exceptions, Key
+from asgi_lab.framework.middleware.errors import ErrorHandler, Errors, Exceptions, Key
 from asgi_lab.framework.routing import BaseRoute, Host, Mount, Route, Router
 from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
 H = TypeVar("H", bound=Handler)
 M = TypeVar("M", bound=Callable[..., ASGIApp])
-
-
-class Routing(Protocol):
-    """A decorator that puts a handler on a route, and returns it as it was."""
-
-    def __call__(self, handler: H) -> H:
-        """Put it there."""
 
 
 class App:
@@ -56,15 +51,14 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection: ASGI's single callable."""
         if scope["type"] == "lifespan":
-            if self._lifespan is None:
-                return await live(nothing(), scope, receive, send)
-            return await live(self._lifespan(self), scope, receive, send)
+            context = self._lifespan(self) if self._lifespan else nullcontext()
+            await live(context, scope, receive, send)
+            return
         if scope["type"] not in ("http", "websocket"):  # main: "Protocol Specifications", note
             raise RuntimeError(f"this app speaks http, websocket and lifespan; not {scope['type']}")
         if self.middleware_stack is None:
             self.middleware_stack = self._build()
         await self.middleware_stack(scope, receive, send)
-        return None
 
     def _build(self) -> ASGIApp:
         layers: list[tuple[Callable[..., ASGIApp], dict[str, Any]]] = [
@@ -89,7 +83,7 @@ class App:
 
     def route(
         self, path: str, methods: Iterable[str] | None = ("GET",), name: str | None = None
-    ) -> Routing:
+    ) -> Callable[[H], H]:
         """Answer these methods of a path; None: all. The name is by default the handler's."""
 
         def put(handler: H) -> H:
@@ -99,34 +93,33 @@ class App:
 
         return put
 
-    def get(self, path: str, name: str | None = None) -> Routing:
+    def get(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Answer GET, and HEAD."""
         return self.route(path, ("GET",), name)
 
-    def post(self, path: str, name: str | None = None) -> Routing:
+    def post(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Answer POST."""
         return self.route(path, ("POST",), name)
 
-    def put(self, path: str, name: str | None = None) -> Routing:
+    def put(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Answer PUT."""
         return self.route(path, ("PUT",), name)
 
-    def patch(self, path: str, name: str | None = None) -> Routing:
+    def patch(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Answer PATCH."""
         return self.route(path, ("PATCH",), name)
 
-    def delete(self, path: str, name: str | None = None) -> Routing:
+    def delete(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Answer DELETE."""
         return self.route(path, ("DELETE",), name)
 
-    def websocket(self, path: str, name: str | None = None) -> Routing:
+    def websocket(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Hold WebSocket conversations."""
 
         def put(handler: H) -> H:
             endpoint = websocket_endpoint(handler)
-            kind = "websocket"
-            called = name or name_of(handler)
-            self.router.routes.append(Route(path, endpoint, None, called, scope_type=kind))
+            route = Route(path, endpoint, None, name or name_of(handler), scope_type="websocket")
+            self.router.routes.append(route)
             return handler
 
         return put
@@ -148,7 +141,7 @@ class App:
         """Let another app answer all requests for a host."""
         self.router.routes.append(Host(host, app, name))
 
-    def path_for(self, name: str, **params: Any) -> str:
+    def path_for(self, name: str, /, **params: Any) -> str:
         """Return the path of a route; see `Router.path_for`."""
         return self.router.path_for(name, **params)
 
@@ -156,8 +149,3 @@ class App:
 def name_of(handler: Handler) -> str:
     """Return a handler's name: its function's, or its class's."""
     return str(getattr(handler, "__name__", type(handler).__name__))
-
-
-def nothing() -> Context:
-    """Return a context in which there is nothing to do."""
-    return nullcontext()

@@ -9,6 +9,7 @@ not with the return), one task after another. A server that shuts down waits for
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from asgi_lab.framework.calling import call
@@ -20,17 +21,17 @@ class BackgroundTasks:
     """Functions to be called, async or not, in order."""
 
     def __init__(self) -> None:
-        self._tasks: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self._tasks: list[partial[Any]] = []
 
     def add(self, function: Callable[..., Any], *args: Any, **named: Any) -> None:
         """Do that later."""
-        self._tasks.append((function, args, named))
+        self._tasks.append(partial(function, *args, **named))
 
     async def __call__(self) -> None:
         """Do all. One that fails is logged, for there is nobody to tell; the others are done."""
         while self._tasks:
-            function, args, named = self._tasks.pop(0)
+            task = self._tasks.pop(0)
             try:
-                await call(function, *args, **named)
+                await call(task)
             except Exception:
-                log.exception("the background task %r failed", function)
+                log.exception("the background task %r failed", task.func)

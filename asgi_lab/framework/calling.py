@@ -7,8 +7,13 @@ variables along, as they are now; what the thread sets in them stays there.
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from functools import partial
 from typing import Any
 
@@ -27,16 +32,6 @@ def is_async(function: Callable[..., Any]) -> bool:
     return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))
 
 
-async def relay(items: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
-    """Iterate, so that closing this closes the items, too, if they can be closed."""
-    try:
-        async for item in items:
-            yield item
-    finally:
-        if hasattr(items, "aclose"):
-            await items.aclose()
-
-
 async def in_thread(items: Iterable[Any]) -> AsyncGenerator[Any, None]:
     """Iterate in a worker thread: each `next` may block."""
     iterator, end = iter(items), object()
@@ -44,28 +39,27 @@ async def in_thread(items: Iterable[Any]) -> AsyncGenerator[Any, None]:
         yield item
 
 
-def opener(function: Callable[..., Any]) -> Callable[..., Any] | None:
+@asynccontextmanager
+async def entered_in_thread(context: AbstractContextManager[Any]) -> AsyncIterator[Any]:
+    """Enter and leave a plain context in worker threads: each may block."""
+    value = await asyncio.to_thread(context.__enter__)
+    try:
+        yield value
+    except BaseException as error:
+        leave = context.__exit__
+        if not await asyncio.to_thread(leave, type(error), error, error.__traceback__):
+            raise
+    else:
+        await asyncio.to_thread(context.__exit__, None, None, None)
+
+
+def as_context(
+    function: Callable[..., Any],
+) -> Callable[..., AbstractAsyncContextManager[Any]] | None:
     """Return what makes an async context of a function that yields; None for one that does not."""
     if inspect.isasyncgenfunction(function):
         return asynccontextmanager(function)
-    if not inspect.isgeneratorfunction(function):
-        return None
-    manager = contextmanager(function)
-
-    @asynccontextmanager
-    async def opened(**arguments: Any) -> Any:
-        """Run both halves of a plain generator in worker threads: each may block."""
-        context = manager(**arguments)
-        value = await call(context.__enter__)
-        try:
-            yield value
-        except Exception as error:
-            if not await call(context.__exit__, type(error), error, error.__traceback__):
-                raise
-        except BaseException as error:  # cancelled: there is no time to wait for a thread
-            context.__exit__(type(error), error, error.__traceback__)
-            raise
-        else:
-            await call(context.__exit__, None, None, None)
-
-    return opened
+    if inspect.isgeneratorfunction(function):
+        manager = contextmanager(function)
+        return lambda **arguments: entered_in_thread(manager(**arguments))
+    return None

@@ -2,12 +2,16 @@
 
 One function, `convert(value, wanted)`, which either returns the value or raises `Mismatch`, saying
 what was expected, what came, and where in it: so a 422 tells its reader what to write instead.
+
+    convert("7", int)                        7
+    convert(["7", "x"], list[int])           Mismatch: expected an integer, got 'x', at 1
+    convert({"name": "pen"}, Item)           Item(name="pen")
 """
 
-import dataclasses
 import types
 import uuid
 from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -36,85 +40,80 @@ class Mismatch(ValueError):
 
 
 def convert(value: Any, wanted: Any) -> Any:
-    """Return the value as the type that is wanted. Raises Mismatch."""
-    if wanted is Any or wanted is object:
+    """Return the value as the type that is wanted.
+
+    Raises Mismatch; and TypeError for a type that nothing can be converted to.
+    """
+    kind, args = get_origin(wanted) or wanted, get_args(wanted)
+    if kind in (Any, object):
         return value
-    origin, args = get_origin(wanted), get_args(wanted)
-    if origin is Union or origin is types.UnionType:
+    if kind in (Union, types.UnionType):
         return convert_union(value, args)
-    if origin is Literal:
-        return one_of(value, {str(each): each for each in args})
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return one_of(value, {str(each.value): each for each in wanted})
-    if (origin or wanted) is list:
-        return convert_list(value, args[0] if args else Any)
-    if (origin or wanted) is dict:
-        return convert_dict(value, args[1] if args else Any)
-    if dataclasses.is_dataclass(wanted):
-        return convert_dataclass(value, wanted)
+    if kind is Literal:
+        return one_of({str(each): each for each in args}, value)
+    if kind is list:
+        items = enumerate(expect(list, "a list", value))
+        return [within(str(index), each, args[0] if args else Any) for index, each in items]
+    if kind is dict:
+        pairs = expect(dict, "an object", value).items()
+        return {key: within(key, each, args[1] if args else Any) for key, each in pairs}
+    if is_dataclass(kind):
+        return value if isinstance(value, wanted) else convert_dataclass(value, wanted)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return one_of({str(each.value): each for each in kind}, value)
     return convert_plain(value, wanted)
+
+
+def check(wanted: Any) -> None:
+    """Raise TypeError for a type that nothing can be converted to, as far as that can be told."""
+    try:
+        convert(None, wanted)
+    except Mismatch:
+        pass
 
 
 def convert_plain(value: Any, wanted: Any) -> Any:
     """Text, numbers, truth, and what is written as text."""
+    if wanted is str:
+        return expect(str, "text", value)
+    if wanted is type(None):
+        return expect(wanted, "nothing", value)
     if wanted is bool:
-        return value if isinstance(value, bool) else one_of(value, TRUTH, "true or false")
-    if wanted is str or wanted is type(None):
-        if isinstance(value, wanted):
-            return value
-        raise Mismatch("text" if wanted is str else "nothing", value)
+        text = str(value).lower()
+        return one_of(TRUTH, text if text in TRUTH else value, "true or false")
     if wanted not in FROM_TEXT:
-        raise TypeError(f"{wanted} is none of the types that can be converted to")
-    if type(value) is wanted or (wanted is float and type(value) is int):
-        return wanted(value) if wanted is float else value
+        raise TypeError(f"{wanted} is none of the types that text or JSON is converted to")
+    if type(value) is wanted:
+        return value
+    if wanted is float and type(value) is int:
+        return float(value)
     expected, parse = FROM_TEXT[wanted]
-    if not isinstance(value, str):
-        raise Mismatch(expected, value)
     try:
-        return parse(value)
+        return parse(expect(str, expected, value))
     except ValueError:
         raise Mismatch(expected, value) from None
 
 
 def convert_union(value: Any, options: tuple[Any, ...]) -> Any:
     """Return the value as the first of the options that it can be."""
-    expected = []
+    mismatches = []
     for option in sorted(options, key=lambda each: each is not type(None)):
         try:
             return convert(value, option)
         except Mismatch as mismatch:
-            expected.append(mismatch.expected)
-            last = mismatch
-    if len(options) == 2 and type(None) in options:
-        raise last
-    raise Mismatch(" or ".join(expected), value)
-
-
-def convert_list(value: Any, item: Any) -> list[Any]:
-    """Each item as the type that is wanted."""
-    if not isinstance(value, list):
-        raise Mismatch("a list", value)
-    return [within(str(index), each, item) for index, each in enumerate(value)]
-
-
-def convert_dict(value: Any, item: Any) -> dict[str, Any]:
-    """Each value as the type that is wanted."""
-    if not isinstance(value, dict):
-        raise Mismatch("an object", value)
-    return {key: within(key, each, item) for key, each in value.items()}
+            mismatches.append(mismatch)
+    if len(options) == 2 and type(None) in options:  # optional: what counts is the other one
+        raise mismatches[-1]
+    raise Mismatch(" or ".join(each.expected for each in mismatches), value)
 
 
 def convert_dataclass(value: Any, wanted: Any) -> Any:
     """Each field as its type; names that the class does not know are left out."""
-    if isinstance(value, wanted):
-        return value
-    if not isinstance(value, dict):
-        raise Mismatch("an object", value)
-    hints, found = get_type_hints(wanted), {}
-    for field in dataclasses.fields(wanted):
-        if field.name in value:
-            found[field.name] = within(field.name, value[field.name], hints[field.name])
-        elif field.default is field.default_factory is dataclasses.MISSING:
+    written, hints, found = expect(dict, "an object", value), get_type_hints(wanted), {}
+    for field in fields(wanted):
+        if field.name in written:
+            found[field.name] = within(field.name, written[field.name], hints[field.name])
+        elif field.default is field.default_factory is MISSING:
             raise Mismatch("a value", None, field.name)
     return wanted(**found)
 
@@ -128,9 +127,15 @@ def within(name: str, value: Any, wanted: Any) -> Any:
         raise Mismatch(mismatch.expected, mismatch.got, place) from None
 
 
-def one_of(value: Any, options: dict[str, Any], expected: str = "") -> Any:
+def expect(kind: type, expected: str, value: Any) -> Any:
+    """Return the value if it is of that kind."""
+    if isinstance(value, kind):
+        return value
+    raise Mismatch(expected, value)
+
+
+def one_of(options: dict[str, Any], value: Any, expected: str = "") -> Any:
     """Return the option that the value names."""
-    found = options.get(str(value).lower() if options is TRUTH else str(value))
-    if found is None:
-        raise Mismatch(expected or " or ".join(options), value)
-    return found
+    if str(value) in options:
+        return options[str(value)]
+    raise Mismatch(expected or " or ".join(options), value)

@@ -2,8 +2,14 @@
 
 The file's size and time of change make its `etag` and `last-modified`. With them a client asks "has
 it changed?" (`if-none-match`, `if-modified-since`: 304 if not) and "the rest of it, if it is still
-the same" (`range`, `if-range`: 206). RFC 9110, sections 13 and 14. The disk is read in a worker
-thread, a chunk at a time.
+the same" (`range`, `if-range`: 206). RFC 9110, sections 13 and 14.
+
+    if-none-match: "17a-64"              304, nothing             unchanged(...)
+    range: bytes=10-19                   206, ten bytes           wanted_range(...)
+    range: bytes=900-  (of 100)          416, nothing
+    neither, or nonsense                 200, the whole file
+
+The disk is read in a worker thread, a chunk at a time.
 """
 
 import asyncio
@@ -15,9 +21,8 @@ from mimetypes import guess_type
 from typing import BinaryIO
 from urllib.parse import quote
 
-from asgi_lab.framework.background import BackgroundTasks
 from asgi_lab.framework.headers import GivenHeaders, Headers
-from asgi_lab.framework.responses import StreamingResponse
+from asgi_lab.framework.responses import Response, StreamingResponse
 from asgi_lab.types import Receive, Scope, Send
 
 CHUNK = 64 * 1024  # bytes
@@ -29,11 +34,13 @@ KEPT_IN_304 = (
 """Headers of a 200 that its 304 has, too (RFC 9110, section 15.4.5)."""
 
 
-class FileResponse(StreamingResponse):
+class FileResponse(Response):
     """A file. With a `filename` a browser saves it under that name instead of showing it.
 
     The call raises OSError if the file cannot be read; nothing has been sent then.
     """
+
+    has_length = False  # it is known when the file is opened
 
     def __init__(
         self,
@@ -41,12 +48,11 @@ class FileResponse(StreamingResponse):
         status: int = 200,
         headers: GivenHeaders = (),
         media_type: str = "",
-        background: BackgroundTasks | None = None,
         *,
         filename: str | None = None,
     ) -> None:
         kind = media_type or guess_type(filename or str(path))[0] or "application/octet-stream"
-        super().__init__((), status, headers, kind, background)
+        super().__init__(b"", status, headers, kind)
         self.path = path
         self.headers.setdefault("accept-ranges", "bytes")
         if filename is not None:
@@ -58,13 +64,8 @@ class FileResponse(StreamingResponse):
         file = await asyncio.to_thread(open, self.path, "rb")
         try:  # the open file is the one to ask: the path may become another one meanwhile
             status, headers, part = self.decide(scope, os.fstat(file.fileno()))
-            response = StreamingResponse(chunks_of(file, part), status)
-            response.headers = headers
-            if part and scope.get("method") != "HEAD":
-                await response(scope, receive, send)
-            else:
-                await response.start(send)
-                await send({"type": "http.response.body"})
+            response = StreamingResponse(chunks_of(file, part), status, headers)
+            await response(scope, receive, send)
         finally:
             await asyncio.to_thread(file.close)
         await self.after()
@@ -75,13 +76,11 @@ class FileResponse(StreamingResponse):
         headers = Headers(self.headers.raw)
         headers.setdefault("etag", f'"{about.st_mtime_ns:x}-{size:x}"')
         headers.setdefault("last-modified", formatdate(about.st_mtime, usegmt=True))
-        status, part = self.status, None
-        if status == 200 and scope.get("method") in ("GET", "HEAD"):
-            asked = Headers(scope["headers"])
-            if unchanged(asked, headers):
-                kept = [pair for pair in headers.raw if pair[0] in KEPT_IN_304]
-                return 304, Headers(kept), range(0)
-            part = wanted_range(asked, headers, size)
+        plain = self.status == 200 and scope.get("method") in ("GET", "HEAD")
+        asked = Headers(scope["headers"] if plain else ())
+        if unchanged(asked, headers):
+            return 304, Headers(pair for pair in headers.raw if pair[0] in KEPT_IN_304), range(0)
+        status, part = self.status, wanted_range(asked, headers, size)
         if part is None:
             part = range(size)
         elif part:

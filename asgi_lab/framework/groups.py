@@ -10,8 +10,14 @@
                 groups.send(room, message)
 
 `send` to one slow client waits: that is backpressure, and must not be the sender's. So each member
-has a queue and a task that empties it, and `Groups.send` never waits. When a queue is full, the
-policy decides: `drop` the oldest message, or `close` the socket with 1013 (try again later).
+has a queue and a task that empties it, and `Groups.send` never waits:
+
+    groups.send ──┬──► queue ──write──► socket.send ──► client
+                  ├──► queue ──write──► socket.send ──► client
+                  └──► queue, full               a slow client
+
+When a queue is full, the policy decides: `drop` the oldest message, or `close` the socket with 1013
+(try again later).
 """
 
 import asyncio
@@ -20,8 +26,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from asgi_lab.framework.errors import WebSocketDisconnect
-from asgi_lab.framework.interrupting import Interruption, stop
+from asgi_lab.framework.exceptions import WebSocketDisconnect
+from asgi_lab.framework.interrupting import alongside
 from asgi_lab.framework.websockets import WebSocket
 
 TRY_AGAIN_LATER = 1013  # the registry of close codes (IANA)
@@ -34,28 +40,25 @@ class Member:
         self.socket = socket
         self.waiting: deque[str | bytes] = deque(maxlen=limit)  # full, it drops its oldest
         self.dropped = 0
-        self.too_slow = Interruption()
+        self.too_slow = asyncio.Event()
         self._some = asyncio.Event()
 
     def put(self, message: str | bytes, close_if_slow: bool) -> None:
         """Send that when its turn comes."""
         if len(self.waiting) == self.waiting.maxlen:
             if close_if_slow:
-                self.too_slow()
+                self.too_slow.set()
                 return
             self.dropped += 1
         self.waiting.append(message)
         self._some.set()
 
     async def write(self) -> None:
-        """Send what waits, until the client leaves or this is cancelled."""
-        try:
-            while await self._some.wait():
-                while self.waiting:
-                    await self.socket.send(self.waiting.popleft())
-                self._some.clear()
-        except WebSocketDisconnect:
-            pass  # the handler hears of it when it receives
+        """Send what waits. Raises WebSocketDisconnect when the client has left."""
+        while await self._some.wait():
+            while self.waiting:
+                await self.socket.send(self.waiting.popleft())
+            self._some.clear()
 
 
 class Groups:
@@ -72,19 +75,19 @@ class Groups:
     async def join(self, name: str, socket: WebSocket) -> AsyncIterator[Member]:
         """Be a member of a group within the block.
 
-        If it is too slow the block is interrupted, the socket closed with 1013, and
-        WebSocketDisconnect raised.
+        If the client has left or is too slow, which closes the socket with 1013, the block is
+        interrupted, and WebSocketDisconnect raised.
         """
         member = Member(socket, self.limit)
-        writing = asyncio.ensure_future(member.write())
         self._members[name].append(member)
         try:
-            with member.too_slow:
+            async with alongside(member.write(), member.too_slow.wait()):
                 yield member
         finally:
-            self._leave(name, member)
-            await stop(writing)
-        if member.too_slow.happened:
+            self._members[name].remove(member)
+            if not self._members[name]:
+                del self._members[name]
+        if member.too_slow.is_set():
             await socket.close(TRY_AGAIN_LATER, "too slow")
             raise WebSocketDisconnect(TRY_AGAIN_LATER, "too slow")
 
@@ -98,8 +101,3 @@ class Groups:
     def count(self, name: str) -> int:
         """Return how many members a group has."""
         return len(self._members.get(name, ()))
-
-    def _leave(self, name: str, member: Member) -> None:
-        self._members[name].remove(member)
-        if not self._members[name]:
-            del self._members[name]

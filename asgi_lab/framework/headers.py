@@ -2,18 +2,19 @@
 
 ASGI gives headers as a list of pairs of bytes, names lowercased, in the order in which they came,
 and expects the same (www: "HTTP Connection Scope", "Response Start"). Handlers would rather look
-them up by name, as text. `Headers` is the one, looked at as the other: `raw` goes to the server.
+them up by name, as text. `Headers` is the one, looked at as the other:
+
+    raw                                      headers["x-key"] == "1"
+    [(b"x-key", b"1"), (b"x-key", b"2")]     headers.all("X-Key") == ["1", "2"]
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TypeVar
-from urllib.parse import unquote
 
-from asgi_lab.types import Message
+from asgi_lab.types import Message, Send
 
 V = TypeVar("V")
-RawHeaders = list[tuple[bytes, bytes]]
 GivenHeaders = Mapping[str, str] | Iterable[tuple[str, str]]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
@@ -52,7 +53,7 @@ class Headers(MutableMapping[str, str]):
     """
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        self.raw: RawHeaders = [(bytes(name).lower(), bytes(value)) for name, value in raw]
+        self.raw = [(bytes(name).lower(), bytes(value)) for name, value in raw]
 
     def all(self, name: str) -> list[str]:
         """Return the values of a name, in order."""
@@ -61,7 +62,11 @@ class Headers(MutableMapping[str, str]):
 
     def add(self, name: str, value: str) -> None:
         """Add a field, whatever there is of that name: `set-cookie` may come several times."""
-        self.raw.append(field(name, value))
+        if not TOKEN.fullmatch(name):
+            raise ValueError(f"a header's name is a token such as x-key, got {name!r}")
+        if CONTROL.search(value):
+            raise ValueError(f"a header's value is one line of text, got {name}: {value!r}")
+        self.raw.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
     def vary(self, name: str) -> None:
         """Say that the response depends on that request header (RFC 9110, section 12.5.5)."""
@@ -70,16 +75,14 @@ class Headers(MutableMapping[str, str]):
             self["vary"] = f"{named}, {name}" if named else name
 
     def __getitem__(self, name: str) -> str:
-        key = name.lower().encode("latin-1")
-        for each, value in self.raw:
-            if each == key:
-                return value.decode("latin-1")
+        if values := self.all(name):
+            return values[0]
         raise KeyError(name)
 
     def __setitem__(self, name: str, value: str) -> None:
-        new = field(name, value)
-        self.pop(name, None)
-        self.raw.append(new)
+        others = [pair for pair in self.raw if pair[0] != name.lower().encode("latin-1")]
+        self.add(name, value)
+        self.raw[:] = [*others, self.raw[-1]]
 
     def __delitem__(self, name: str) -> None:
         if name not in self:
@@ -97,40 +100,27 @@ class Headers(MutableMapping[str, str]):
         return f"Headers({self.raw!r})"
 
 
-def field(name: str, value: str) -> tuple[bytes, bytes]:
-    """Return a field as ASGI wants it. Raises ValueError if it cannot be one."""
-    if not TOKEN.fullmatch(name):
-        raise ValueError(f"a header's name is a token such as x-key, got {name!r}")
-    if CONTROL.search(value):
-        raise ValueError(f"a header's value is one line of text, got {name}: {value!r}")
-    return name.lower().encode("latin-1"), value.encode("latin-1")
-
-
-def given(headers: GivenHeaders) -> Headers:
-    """Return the headers that someone wrote down, as a mapping or as pairs."""
+def as_headers(given: GivenHeaders) -> Headers:
+    """Return new headers with what someone wrote down, as a mapping or as pairs."""
+    if isinstance(given, Headers):
+        return Headers(given.raw)
     found = Headers()
-    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
+    for name, value in given.items() if isinstance(given, Mapping) else given:
         found.add(name, value)
     return found
 
 
-def changed(start: Message, headers: Headers) -> Message:
-    """Return an `http.response.start` with other headers.
+def with_headers(send: Send, edit: Callable[[Headers], None]) -> Send:
+    """Return a `send` that lets `edit` change the headers of the message that begins the answer.
 
-    It is a copy: the app, or a layer between, may still hold the message that it sent.
+    The message is copied: the app, or a layer between, may still hold the one that it sent.
     """
-    return {**start, "headers": headers.raw}
 
+    async def edited_send(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.accept"):
+            headers = Headers(message.get("headers", ()))
+            edit(headers)
+            message = {**message, "headers": headers.raw}
+        await send(message)
 
-def parse_cookies(header: str) -> dict[str, str]:
-    """Return the cookies that a client sent (RFC 6265, section 5.4); the first of a name counts.
-
-    >>> parse_cookies("a=1; b=caf%C3%A9; a=2")
-    {'a': '1', 'b': 'café'}
-    """
-    found: dict[str, str] = {}
-    for part in header.split(";"):
-        name, equals, value = part.strip().partition("=")
-        if equals:
-            found.setdefault(name.strip(), unquote(value.strip().strip('"')))
-    return found
+    return edited_send

@@ -1,61 +1,48 @@
-"""Ending a block from outside, as `asyncio.timeout` ends one at its time.
+"""A block of code, and helpers beside it: when a helper ends, so does the block.
 
-    with Interruption() as interrupt:
-        client_left.add_done_callback(interrupt)
-        await something_long()
+    async with alongside(inbox.disconnected()):
+        await something_long()          # interrupted when the client leaves
     # goes on here, in either case
 
-What is cancelled is the task that runs the block, at the place where it waits: so what the block
-has opened it closes in its own task and context. A generator that is advanced by a second task, the
-usual other way, would find its timeouts, locks and context variables belonging to the first.
+`asyncio.timeout` ends a block at its time. A helper that ends sets that time to now: what is
+cancelled is the task that runs the block, at the place where it waits. So what the block has opened
+it closes in its own task and context. A generator that is advanced by a second task, the usual
+other way, would find its timeouts, locks and context variables belonging to the first.
 """
 
 import asyncio
-from types import TracebackType
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 
-class Interruption:
-    """A block of the current task that can be interrupted. `happened` tells whether it was."""
+@asynccontextmanager
+async def alongside(*helpers: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run a block until its end, or until one of the helpers ends; then stop the helpers.
 
-    def __init__(self) -> None:
-        self.happened = False
-        self._task: asyncio.Task[object] | None = None
-        self._before = 0
-
-    def __enter__(self) -> "Interruption":
-        self._task = asyncio.current_task()
-        assert self._task is not None
-        self._before = self._task.cancelling()
-        return self
-
-    def __call__(self, *_: object) -> None:
-        """Interrupt the block where it next waits; if it has ended by then, nothing happens."""
-        asyncio.get_running_loop().call_soon(self._interrupt)
-
-    def _interrupt(self) -> None:
-        if self._task is not None and not self.happened:
-            self.happened = True
-            self._task.cancel()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, _: object, __: TracebackType | None
-    ) -> bool:
-        task, self._task = self._task, None
-        if task is None or not self.happened:
-            return False
-        # If someone else has cancelled the task, too, that must go on.
-        alone = task.uncancel() <= self._before
-        return alone and kind is not None and issubclass(kind, asyncio.CancelledError)
-
-
-async def stop(*tasks: asyncio.Task[None]) -> None:
-    """Cancel helpers, and wait until they have ended, however they do.
-
-    Not `asyncio.gather`: whether it lets others run first differs between versions of Python.
+    Raises what the block raises, or else what a helper raised.
     """
+    limit = asyncio.timeout(None)
+
+    def interrupt(_: object) -> None:
+        with suppress(RuntimeError):  # the block has ended, or is interrupted already
+            limit.reschedule(0)  # seconds of the loop's clock: long ago
+
+    tasks = [asyncio.ensure_future(helper) for helper in helpers]
     for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # asyncio complains of those that nobody has looked at
+        task.add_done_callback(interrupt)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():  # it is one of the block's own
+            raise
+    finally:
+        for task in tasks:
+            task.cancel()
+        # Not `gather`: whether it lets others run first differs between versions of Python.
+        await asyncio.wait(tasks)
+        errors = [task.exception() for task in tasks if not task.cancelled()]
+    for error in errors:
+        if error is not None:
+            raise error

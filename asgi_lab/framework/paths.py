@@ -43,9 +43,11 @@ class PathTemplate:
     def __init__(self, text: str, converters: Mapping[str, Converter] = CONVERTERS) -> None:
         self.text = text
         self.converters: dict[str, Converter] = {}
-        self._literals: list[str] = []
-        looks, end = "", 0
-        for parameter in PARAMETER.finditer(text):
+        self._literals = PARAMETER.split(text)[::3]  # [1::3] are the names, [2::3] the converters
+        if "{" in "".join(self._literals):
+            raise ValueError(f"{text!r}: a parameter is written {{name}} or {{name:converter}}")
+        looks = re.escape(self._literals[0])
+        for parameter, literal in zip(PARAMETER.finditer(text), self._literals[1:], strict=True):
             name, kind = parameter[1], parameter[2] or "str"
             if kind not in converters:
                 raise ValueError(
@@ -54,15 +56,9 @@ class PathTemplate:
             if name in self.converters:
                 raise ValueError(f"{text!r} names {name} twice")
             self.converters[name] = converters[kind]
-            self._literals.append(text[end : parameter.start()])
-            looks += f"{re.escape(self._literals[-1])}(?P<{name}>{converters[kind].looks})"
-            end = parameter.end()
-        self._literals.append(text[end:])
-        self._looks = looks + re.escape(text[end:])
-        if "{" in "".join(self._literals):
-            raise ValueError(f"{text!r}: a parameter is written {{name}} or {{name:converter}}")
-        self._whole = re.compile(self._looks, re.DOTALL)
-        self._prefix = re.compile(self._looks + "(?=/|$)", re.DOTALL)
+            looks += f"(?P<{name}>{converters[kind].looks}){re.escape(literal)}"
+        self._whole = re.compile(looks, re.DOTALL)
+        self._prefix = re.compile(looks + "(?=/|$)", re.DOTALL)
 
     def match(self, path: str) -> dict[str, Any] | None:
         """Return the parameters of a path, or None if it is another one."""

@@ -6,13 +6,15 @@ often as you like, whole (`body`, `text`, `json`, `form`).
 
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from asgi_lab.framework.errors import ClientDisconnect, HTTPError
+from asgi_lab.framework.cookies import parse_cookies
+from asgi_lab.framework.exceptions import ClientDisconnect, HTTPError
 from asgi_lab.framework.forms import Form, parse_form
-from asgi_lab.framework.headers import Headers, Pairs, parse_cookies
+from asgi_lab.framework.headers import Headers, Pairs
 from asgi_lab.framework.receiving import Inbox
 from asgi_lab.types import Receive, Scope
 
@@ -34,8 +36,7 @@ class HTTPConnection:
     @property
     def path_params(self) -> dict[str, Any]:
         """What the route's path said, converted."""
-        found: dict[str, Any] = self.scope.get("path_params", {})
-        return found
+        return dict(self.scope.get("path_params", {}))
 
     @cached_property
     def headers(self) -> Headers:
@@ -88,12 +89,12 @@ class HTTPConnection:
         found: dict[str, Any] = self.scope["session"]
         return found
 
-    def url_for(self, name: str, **params: Any) -> str:
+    def url_for(self, name: str, /, **params: Any) -> str:
         """Return the URL of a route: one of this app, or else of an app around it.
 
         Raises LookupError if there is none of that name, with these parameters.
         """
-        for router, root_path in self.scope.get("asgi_lab.routers", ()):
+        for router, root_path in self.scope.get("asgi_lab.routers", ()):  # the inner ones first
             try:
                 path: str = router.path_for(name, **params)
             except LookupError:
@@ -141,11 +142,12 @@ class Request(HTTPConnection):
         """Return the whole body. Raises HTTPError 413 if it has more than `limit` bytes."""
         if self._body is None:
             chunks, size = [], 0
-            async for chunk in self.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise HTTPError(413, f"the body is larger than {limit} bytes")
-                chunks.append(chunk)
+            async with aclosing(self.stream()) as stream:
+                async for chunk in stream:
+                    size += len(chunk)
+                    if size > limit:
+                        raise HTTPError(413, f"the body is larger than {limit} bytes")
+                    chunks.append(chunk)
             self._body = b"".join(chunks)
         return self._body
 
@@ -166,7 +168,8 @@ class Request(HTTPConnection):
     async def form(self) -> Form:
         """Return the fields and files of a form. Raises HTTPError 400, 413 or 415."""
         if self._form is None:
-            self._form = await parse_form(self.headers.get("content-type", ""), self.stream())
+            async with aclosing(self.stream()) as stream:
+                self._form = await parse_form(self.headers.get("content-type", ""), stream)
         return self._form
 
     async def disconnected(self) -> None:

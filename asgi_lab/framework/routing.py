@@ -4,17 +4,22 @@ A route sees the path below the `root_path`. Where an app is mounted the path st
 `root_path` grows by what matched (www: "HTTP Connection Scope": `path` begins with `root_path`).
 The next app gets a copy of the scope: nobody changes what another still uses (main: "Middleware").
 
-    router = Router([Route("/items/{id:int}", app, methods=["GET"]), Mount("/static", files)])
+    router = Router([Mount("/shop", Router([Route("/items/{id:int}", app)]))])
 
-No match raises HTTPError: 404, or 405 with `Allow`. `middleware.Exceptions` answers.
+                  path              root_path     a route sees     path_params
+    router        /shop/items/7                   /shop/items/7
+    inner one     /shop/items/7     /shop         /items/7
+    app           /shop/items/7     /shop                          {"id": 7}
+
+No match raises HTTPError: 404, or 405 with `Allow`. `middleware.errors` answers.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from asgi_lab.framework.errors import HTTPError
+from asgi_lab.framework.exceptions import HTTPError
 from asgi_lab.framework.headers import Headers
 from asgi_lab.framework.paths import CONVERTERS, Converter, PathTemplate
 from asgi_lab.framework.responses import RedirectResponse
@@ -33,17 +38,27 @@ class Match(NamedTuple):
     """None: all of them, or there are none, as with a WebSocket."""
 
 
-class BaseRoute(Protocol):
-    """What a router asks of a route."""
+class BaseRoute:
+    """What a router asks of a route: an app, with a template of where it is, and a name or none."""
+
+    def __init__(self, template: PathTemplate, app: ASGIApp, name: str | None) -> None:
+        self.template = template
+        self.app = app
+        self.name = name
 
     def match(self, scope: Scope, path: str) -> Match | None:
         """Return what answers this path, or None."""
+        raise NotImplementedError
 
     def path_for(self, name: str, params: Mapping[str, Any]) -> str | None:
-        """Return the path of the route of that name; None if the name is of another route."""
+        """Return the path of the route of that name; None if the name is of another route.
+
+        Raises LookupError if the name is right and the parameters are not.
+        """
+        raise NotImplementedError
 
 
-class Route:
+class Route(BaseRoute):
     """One path, for some methods or, with methods None, for all; or for WebSockets.
 
     GET brings HEAD (RFC 9110, section 9.1: servers must support both).
@@ -61,9 +76,9 @@ class Route:
     ) -> None:
         if not path.startswith("/"):
             raise ValueError(f'a path begins with "/", got {path!r}')
-        self.template = PathTemplate(path, converters)
-        self.app = app
-        self.name = name
+        if isinstance(methods, str):
+            raise TypeError(f'expected a list of methods, such as ["GET"]; got {methods!r}')
+        super().__init__(PathTemplate(path, converters), app, name)
         self.scope_type = scope_type
         self.methods = None if methods is None else frozenset(m.upper() for m in methods)
         if self.methods is not None and "GET" in self.methods:
@@ -77,19 +92,18 @@ class Route:
         return Match(self.app, with_params(scope, params), self.methods)
 
     def path_for(self, name: str, params: Mapping[str, Any]) -> str | None:
-        """See `BaseRoute`. Raises LookupError if the name is right and the parameters are not."""
+        """See `BaseRoute`."""
         return self.template.fill(params) if name == self.name else None
 
 
-class Mount:
+class Mount(BaseRoute):
     """All paths below one. Routes of an app mounted as `shop` are named `shop:item`."""
 
     def __init__(self, path: str, app: ASGIApp, name: str | None = None) -> None:
-        if path.rstrip("/") and not path.startswith("/"):
+        path = path.rstrip("/")
+        if path and not path.startswith("/"):
             raise ValueError(f'a path begins with "/", got {path!r}')
-        self.template = PathTemplate(path.rstrip("/"))
-        self.app = app
-        self.name = name
+        super().__init__(PathTemplate(path), app, name)
 
     def match(self, scope: Scope, path: str) -> Match | None:
         """See `BaseRoute`."""
@@ -98,14 +112,14 @@ class Mount:
             return None
         matched, params = found
         adds = with_params(scope, params)
-        adds["root_path"] = scope.get("root_path", "").rstrip("/") + matched
+        adds["root_path"] = root_path(scope) + matched
         if not below(scope["path"], adds["root_path"]):
             # The server left its own root_path out of the path; the next router would be misled.
             adds["path"] = adds["root_path"] + path[len(matched) :]
         return Match(self.app, adds)
 
     def path_for(self, name: str, params: Mapping[str, Any]) -> str | None:
-        """See `BaseRoute`."""
+        """See `BaseRoute`. The mount's own name takes `path`: any path below it."""
         outer = {n: value for n, value in params.items() if n in self.template.converters}
         inner = {n: value for n, value in params.items() if n not in outer}
         if name == self.name and set(inner) == {"path"}:
@@ -119,13 +133,11 @@ class Mount:
         return None if path is None else self.template.fill(outer) + path
 
 
-class Host:
+class Host(BaseRoute):
     """All paths of one host, such as `{shop}.example.org`; its port does not matter."""
 
     def __init__(self, host: str, app: ASGIApp, name: str | None = None) -> None:
-        self.template = PathTemplate(host.lower(), HOST_CONVERTERS)
-        self.app = app
-        self.name = name
+        super().__init__(PathTemplate(host.lower(), HOST_CONVERTERS), app, name)
 
     def match(self, scope: Scope, path: str) -> Match | None:
         """See `BaseRoute`."""
@@ -141,14 +153,13 @@ class Host:
 class Router:
     """Routes, asked in the order in which they were added."""
 
-    def __init__(self, routes: Sequence[BaseRoute] = (), *, redirect_slashes: bool = True) -> None:
+    def __init__(self, routes: Sequence[BaseRoute] = ()) -> None:
         self.routes = list(routes)
-        self.redirect_slashes = redirect_slashes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the app of the first route that matches."""
         path = route_path(scope)
-        here = (self, scope.get("root_path", "").rstrip("/"))
+        here = (self, root_path(scope))
         scope = {**scope, ROUTERS: (here, *scope.get(ROUTERS, ()))}  # see Request.url_for
         allowed: set[str] = set()
         for route in self.routes:
@@ -161,13 +172,12 @@ class Router:
             allowed |= match.methods
         if allowed:
             raise HTTPError(405, headers={"allow": ", ".join(sorted(allowed))})
-        other = path.rstrip("/") if path.endswith("/") else path + "/"
-        if self.redirect_slashes and other and self._has(scope, other):
+        if other := self._with_other_slash(scope, path):
             await RedirectResponse(reference(scope, other))(scope, receive, send)
             return
         raise HTTPError(404)
 
-    def path_for(self, name: str, **params: Any) -> str:
+    def path_for(self, name: str, /, **params: Any) -> str:
         """Return the path of the route of that name, encoded, below this router's `root_path`.
 
         Raises LookupError if there is no such route, or it takes other parameters.
@@ -192,11 +202,13 @@ class Router:
             raise wrong
         return None
 
-    def _has(self, scope: Scope, path: str) -> bool:
-        if scope["type"] != "http":
-            return False
-        changed = {**scope, "path": scope.get("root_path", "").rstrip("/") + path}
-        return any(route.match(changed, path) is not None for route in self.routes)
+    def _with_other_slash(self, scope: Scope, path: str) -> str | None:
+        """Return the path with a slash more or less at its end, if a route matches that."""
+        other = path.rstrip("/") if path.endswith("/") else path + "/"
+        if scope["type"] != "http" or not other:
+            return None
+        changed = {**scope, "path": root_path(scope) + other}
+        return other if any(route.match(changed, other) for route in self.routes) else None
 
 
 def reference(scope: Scope, path: str) -> str:
@@ -205,15 +217,20 @@ def reference(scope: Scope, path: str) -> str:
     It names no host, for that may be anything a client says; and it begins with one slash only:
     what follows two would be a host (RFC 3986, section 4.2).
     """
-    whole = "/" + (scope.get("root_path", "").rstrip("/") + path).lstrip("/")
+    whole = "/" + (root_path(scope) + path).lstrip("/")
     query = scope.get("query_string", b"").decode("latin-1")
     return quote(whole) + (f"?{query}" if query else "")
 
 
 def route_path(scope: Scope) -> str:
     """Return the path below `root_path`. Some servers leave that out of the path themselves."""
-    path, root = scope["path"], scope.get("root_path", "").rstrip("/")
+    path, root = scope["path"], root_path(scope)
     return path[len(root) :] if root and below(path, root) else str(path)
+
+
+def root_path(scope: Scope) -> str:
+    """Return where the app is mounted, without a slash at the end."""
+    return str(scope.get("root_path", "")).rstrip("/")
 
 
 def below(path: str, root: str) -> bool:

@@ -20,10 +20,8 @@ from collections.abc import AsyncIterable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from asgi_lab.framework.background import BackgroundTasks
-from asgi_lab.framework.errors import ClientDisconnect
 from asgi_lab.framework.headers import GivenHeaders
-from asgi_lab.framework.receiving import Inbox, while_connected
+from asgi_lab.framework.interrupting import alongside
 from asgi_lab.framework.responses import StreamingResponse
 from asgi_lab.types import Message, Send
 
@@ -49,10 +47,8 @@ class ServerEvent:
             if LINE_END.search(name) or "\0" in name:
                 raise ValueError(f"the name or id of an event is one line, got {name!r}")
         data = self.data if isinstance(self.data, str) else json.dumps(self.data)
-        lines = [
-            f"{key}: {value}" for key, value in (("event", self.event), ("id", self.id)) if value
-        ]
-        lines += [] if self.retry is None else [f"retry: {self.retry}"]
+        named = {"event": self.event, "id": self.id, "retry": self.retry}
+        lines = [f"{key}: {value}" for key, value in named.items() if value not in ("", None)]
         lines += [f"data: {line}" for line in LINE_END.split(data)]
         return "".join(f"{line}\n" for line in (*lines, "")).encode()
 
@@ -67,11 +63,10 @@ class EventResponse(StreamingResponse):
         events: AsyncIterable[Any] | Iterable[Any],
         status: int = 200,
         headers: GivenHeaders = (),
-        background: BackgroundTasks | None = None,
         *,
         keep_alive: float = KEEP_ALIVE,
     ) -> None:
-        super().__init__(events, status, headers, background=background)
+        super().__init__(events, status, headers)
         self.keep_alive = keep_alive
         self.headers.setdefault("cache-control", "no-store")
 
@@ -81,30 +76,33 @@ class EventResponse(StreamingResponse):
             return body
         return (body if isinstance(body, ServerEvent) else ServerEvent(body)).encode()
 
-    async def stream(self, chunks: AsyncIterable[Any], inbox: Inbox, send: Send) -> None:
+    async def stream(self, send: Send) -> None:
         """Send the events, with comments in between."""
-        turn = asyncio.Lock()  # one message at a time: a slow client keeps `send` waiting
-        last = time.monotonic()
+        speaker = Speaker(send)
+        async with alongside(speaker.remind(self.keep_alive)):
+            await super().stream(speaker)
 
-        async def say(message: Message) -> None:
-            nonlocal last
-            async with turn:
-                await send(message)
-                last = time.monotonic()
 
-        async def remind() -> None:
-            while True:
-                await asyncio.sleep(max(last + self.keep_alive - time.monotonic(), 0))
-                if time.monotonic() >= last + self.keep_alive:
-                    comment = b": keep-alive\n\n"
-                    await say({"type": "http.response.body", "body": comment, "more_body": True})
+class Speaker:
+    """A `send` that knows when it was last used, and says a comment if that was long ago."""
 
-        async with while_connected(inbox, remind()):
-            try:
-                await self.start(say)
-                async for chunk in chunks:
-                    body = self.render(chunk)
-                    await say({"type": "http.response.body", "body": body, "more_body": True})
-                await say({"type": "http.response.body"})
-            except ClientDisconnect:
-                pass
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._turn = asyncio.Lock()  # one message at a time: a slow client keeps `send` waiting
+        self._last = time.monotonic()
+
+    async def __call__(self, message: Message) -> None:
+        """ASGI's `send`."""
+        async with self._turn:
+            await self._send(message)
+            self._last = time.monotonic()
+
+    async def remind(self, pause: float) -> None:
+        """Send a comment whenever nothing was sent for so many seconds."""
+        while True:
+            left = self._last + pause - time.monotonic()
+            if left > 0:
+                await asyncio.sleep(left)
+            else:
+                comment = b": keep-alive\n\n"
+                await self({"type": "http.response.body", "body": comment, "more_body": True})

@@ -11,7 +11,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from asgi_lab.framework.errors import HTTPError
+from asgi_lab.framework.exceptions import HTTPError
 from asgi_lab.framework.files import FileResponse
 from asgi_lab.framework.responses import RedirectResponse
 from asgi_lab.framework.routing import reference, route_path

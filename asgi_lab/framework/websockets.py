@@ -6,6 +6,9 @@
         async for message in socket:          # until the client closes
             await socket.send(message)
 
+    connecting ──accept──► open ──close, or the client leaves──► closed
+        └──────close: refused──────────────────────────────────────┘
+
 Receiving after the client has gone raises `WebSocketDisconnect`; if nobody catches it, that is how
 the handler ends. `groups` sends one message to many.
 """
@@ -13,8 +16,8 @@ the handler ends. `groups` sends one message to many.
 import json
 from typing import Any
 
-from asgi_lab.framework.errors import WebSocketDisconnect
-from asgi_lab.framework.headers import GivenHeaders, given
+from asgi_lab.framework.exceptions import WebSocketDisconnect
+from asgi_lab.framework.headers import GivenHeaders, as_headers
 from asgi_lab.framework.requests import HTTPConnection
 from asgi_lab.types import Message, Receive, Scope, Send
 
@@ -48,7 +51,7 @@ class WebSocket(HTTPConnection):
             raise ValueError(f"the client offers {self.subprotocols}, not {subprotocol!r}")
         await self._connect()
         self.stage, self.subprotocol = "open", subprotocol
-        accept: Message = {"type": "websocket.accept", "headers": given(headers).raw}
+        accept: Message = {"type": "websocket.accept", "headers": as_headers(headers).raw}
         await self._send({**accept, "subprotocol": subprotocol})
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

@@ -3,13 +3,18 @@
     app.middleware(GZip, minimum=1000)       # in an App
     app = GZip(app, minimum=1000)            # around any ASGI app
 
-Each calls the next one with another `receive`, `send` or scope, and touches no message but its own
-copy. What it does not know of (`lifespan`, and what may come) it lets through.
+A layer calls the next one with its own scope, `receive` or `send` in the place of those it got; so
+it sees each message on its way, and touches none but its own copy:
+
+    server ──scope──►  layer  ──scope──►  app
+           ─receive─►         ─receive─►
+           ◄──send──          ◄──send──
+
+What it does not know of (`lifespan`, and what may come) it lets through. Begin with `timing`.
 """
 
 from asgi_lab.framework.middleware.cors import CORS
-from asgi_lab.framework.middleware.errors import Errors
-from asgi_lab.framework.middleware.exceptions import Exceptions
+from asgi_lab.framework.middleware.errors import Errors, Exceptions
 from asgi_lab.framework.middleware.gzip import GZip
 from asgi_lab.framework.middleware.sessions import Sessions
 from asgi_lab.framework.middleware.timing import Timing

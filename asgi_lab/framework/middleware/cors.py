@@ -3,13 +3,17 @@
 A browser says whose page asks (`origin`), and shows the page the response only if a header allows
 it. Before a request that no form could have made, it asks for permission: the *preflight*, an
 OPTIONS request with `access-control-request-method`. The app never sees that one.
+
+    OPTIONS /items                               200 OK
+    origin: https://example.org           ──►    access-control-allow-origin: https://example.org
+    access-control-request-method: PUT    ◄──    access-control-allow-methods: GET, PUT
 """
 
 from collections.abc import Collection
 
-from asgi_lab.framework.headers import Headers, changed
+from asgi_lab.framework.headers import Headers, with_headers
 from asgi_lab.framework.responses import Response, TextResponse
-from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
+from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
 ALWAYS = ("accept", "accept-language", "content-language", "content-type")
 
@@ -52,16 +56,12 @@ class CORS:
             await self.preflight(asked, origin)(scope, receive, send)
             return
 
-        async def marked_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = Headers(message.get("headers", ()))
-                self.allow(headers, origin)
-                if origin and self.expose:
-                    headers["access-control-expose-headers"] = self.expose
-                message = changed(message, headers)
-            await send(message)
+        def mark(headers: Headers) -> None:
+            self.allow(headers, origin)
+            if origin and self.expose:
+                headers["access-control-expose-headers"] = self.expose
 
-        await self.app(scope, receive, marked_send)
+        await self.app(scope, receive, with_headers(send, mark))
 
     def allow(self, headers: Headers, origin: str) -> bool:
         """Allow an origin, if it is to be; caches must know that the answer depends on it."""

@@ -7,9 +7,10 @@ when its `send` returns (www: "Response Body").
 """
 
 import asyncio
+import re
 import zlib
 
-from asgi_lab.framework.headers import Headers, changed
+from asgi_lab.framework.headers import Headers
 from asgi_lab.framework.responses import BODILESS
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,60 +34,61 @@ class GZip:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the app with a `send` that compresses, if the client wants it."""
         if scope["type"] == "http" and scope["method"] != "HEAD":
-            accepts = accepts_gzip(Headers(scope["headers"]).get("accept-encoding", ""))
-            send = Compressor(send, self.minimum if accepts else -1, self.level)
+            wanted = accepts_gzip(Headers(scope["headers"]).get("accept-encoding", ""))
+            send = Compressor(send, self.minimum if wanted else None, self.level)
         await self.app(scope, receive, send)
 
 
 class Compressor:
-    """A `send` for one response. With a minimum below 0 it only says that it might have done so."""
+    """A `send` that compresses one response from a minimum of bytes on; None: never."""
 
-    def __init__(self, send: Send, minimum: int, level: int) -> None:
+    def __init__(self, send: Send, minimum: int | None, level: int) -> None:
         self._send = send
         self._minimum = minimum
         self._zlib = zlib.compressobj(level, zlib.DEFLATED, GZIP)
-        self._start: Message | None = None
+        self._start: Message | None = None  # held until the first body comes
         self._compressing = False
 
     async def __call__(self, message: Message) -> None:
         """ASGI's `send`."""
-        kind = message["type"]
-        if kind == "http.response.start" and worth_it(message):
+        if message["type"] == "http.response.start" and worth_it(message):
             self._start = message
             return
         start, self._start = self._start, None
-        if kind != "http.response.body":
+        if message["type"] != "http.response.body":
             if start is not None:
                 await self._send(start)
-        elif start is not None:
-            message = await self._begin(start, message)
-        elif self._compressing:
-            message = await self._compressed(message)
+            await self._send(message)
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if start is not None:
+            # The length of a stream is not known: it is taken to be long.
+            least = self._minimum
+            self._compressing = least is not None and (more or len(body) >= least)
+        if self._compressing:
+            body = await self._compressed(body, more)
+            message = {**message, "body": body}
+        if start is not None:
+            await self._send({**start, "headers": self._headers(start, body, more)})
         await self._send(message)
 
-    async def _begin(self, start: Message, message: Message) -> Message:
-        """Decide, now that the first body is there, and send the start."""
+    def _headers(self, start: Message, body: bytes, more: bool) -> list[tuple[bytes, bytes]]:
         headers = Headers(start.get("headers", ()))
         headers.vary("accept-encoding")
-        body, more = message.get("body", b""), message.get("more_body", False)
-        self._compressing = self._minimum >= 0 and (more or len(body) >= self._minimum)
         if self._compressing:
-            message = await self._compressed(message)
             headers["content-encoding"] = "gzip"
             headers.pop("content-length", None)
             headers.pop("accept-ranges", None)  # they would be of the other bytes
             if not more:
-                headers["content-length"] = str(len(message["body"]))
+                headers["content-length"] = str(len(body))
             if headers.get("etag", "").startswith('"'):  # not the same bytes, but the same content
                 headers["etag"] = f"W/{headers['etag']}"
-        await self._send(changed(start, headers))
-        return message
+        return headers.raw
 
-    async def _compressed(self, message: Message) -> Message:
-        body, more = message.get("body", b""), message.get("more_body", False)
+    async def _compressed(self, body: bytes, more: bool) -> bytes:
         if len(body) < LARGE:
-            return {**message, "body": self._compress(body, more)}
-        return {**message, "body": await asyncio.to_thread(self._compress, body, more)}
+            return self._compress(body, more)
+        return await asyncio.to_thread(self._compress, body, more)
 
     def _compress(self, body: bytes, more: bool) -> bytes:
         mode = zlib.Z_SYNC_FLUSH if more else zlib.Z_FINISH
@@ -112,8 +114,8 @@ def accepts_gzip(accept_encoding: str) -> bool:
     >>> accepts_gzip("br, gzip;q=0.5"), accepts_gzip("gzip;q=0, *"), accepts_gzip("")
     (True, False, False)
     """
-    weights = {}
-    for part in accept_encoding.lower().split(","):
+    accepted = {}
+    for part in accept_encoding.lower().replace(" ", "").split(","):
         name, _, weight = part.partition(";")
-        weights[name.strip()] = weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return weights.get("gzip", weights.get("*", False))
+        accepted[name] = not re.fullmatch(r"q=0(\.0*)?", weight)
+    return accepted.get("gzip", accepted.get("*", False))

@@ -2,31 +2,34 @@
 
     request.session["user"] = "ada"
 
-The cookie holds the data as JSON, the time, and an HMAC of both: who does not have the secret
-cannot change it, but anyone can read it. Nothing is stored here, so nothing can be revoked
-either: a session ends when it expires, or when the client forgets it.
+The cookie holds the data as JSON, the time, and a signature of both by `itsdangerous`: who does not
+have the secret cannot change it, but anyone can read it. Nothing is stored here, so nothing can be
+revoked either: a session ends when it expires, or when the client forgets it.
 """
 
 import base64
 import hashlib
-import hmac
 import json
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from asgi_lab.framework.headers import Headers, changed, parse_cookies
-from asgi_lab.framework.responses import cookie
-from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
+from asgi_lab.framework.cookies import format_cookie, parse_cookies
+from asgi_lab.framework.headers import Headers, with_headers
+from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
-LIMIT = 4096  # bytes that a browser keeps of a cookie, at least (RFC 6265, section 6.1)
+ROOM = 4096 - 200
+"""Bytes for the value: a browser keeps 4096 of a cookie, name and attributes included (RFC 6265,
+section 6.1)."""
 
 
 class Sessions:
     """Puts `session` into the scope, and sets the cookie when what it holds has changed.
 
     `secret` is at least 16 characters that nobody can guess; given several, the first one signs and
-    all are accepted, so that they can be changed. `max_age` is in seconds.
+    all are accepted, so that they can be changed. `max_age` is in seconds. With `secure` the
+    cookie is sent over HTTPS alone.
+
+    Raises ModuleNotFoundError if `itsdangerous` is not installed.
     """
 
     def __init__(
@@ -37,16 +40,22 @@ class Sessions:
         name: str = "session",
         max_age: int = 14 * 24 * 60 * 60,
         secure: bool = False,
-        samesite: str = "lax",
     ) -> None:
-        self.app = app
-        self.secrets = [secret] if isinstance(secret, str) else list(secret)
-        if not self.secrets or min(map(len, self.secrets)) < 16:
+        try:
+            from itsdangerous import TimestampSigner
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                "sessions need itsdangerous: pip install 'asgi-lab[framework]'"
+            ) from None
+        secrets = [secret] if isinstance(secret, str) else list(secret)
+        if not secrets or min(map(len, secrets)) < 16:
             raise ValueError("a secret has at least 16 characters: secrets.token_urlsafe() is one")
+        self.app = app
         self.name = name
         self.max_age = max_age
         self.secure = secure
-        self.samesite = samesite
+        # The last one signs; the salt keeps other uses of the secret apart.
+        self.signer = TimestampSigner(secrets[::-1], __name__, digest_method=hashlib.sha256)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the app with a session."""
@@ -56,62 +65,36 @@ class Sessions:
         cookies = parse_cookies("; ".join(Headers(scope["headers"]).all("cookie")))
         came = cookies.get(self.name, "")
         session = self.load(came)
-        before = to_json(session)
+        before = json.dumps(session)
 
-        async def keeping_send(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                headers = Headers(message.get("headers", ()))
-                after = to_json(session)
-                if came or after != before:
-                    headers.vary("cookie")
-                if after != before:
-                    headers.add("set-cookie", self.line(after if session else ""))
-                message = changed(message, headers)
-            await send(message)
+        def keep(headers: Headers) -> None:
+            after = json.dumps(session)  # as text: also what has changed deep inside is seen
+            if came or after != before:
+                headers.vary("cookie")
+            if after != before:
+                headers.add("set-cookie", self.cookie(session))
 
-        await self.app({**scope, "session": session}, receive, keeping_send)
-
-    def line(self, data: str) -> str:
-        """Return the cookie for a session; an empty one is forgotten."""
-        value = self.sign(data) if data else ""
-        if len(value) > LIMIT - 200:  # the rest is for its name and attributes
-            raise ValueError(f"the session is too large for a cookie: {len(value)} bytes")
-        age = self.max_age if data else 0
-        secure, samesite = self.secure, self.samesite
-        return cookie(
-            self.name, value, max_age=age, httponly=True, secure=secure, samesite=samesite
-        )
-
-    def sign(self, data: str) -> str:
-        """Return `data.time.signature`."""
-        text = base64.urlsafe_b64encode(data.encode()).decode()
-        signed = f"{text}.{int(time.time())}"
-        return f"{signed}.{signature(self.secrets[0], signed)}"
+        await self.app({**scope, "session": session}, receive, with_headers(send, keep))
 
     def load(self, value: str) -> dict[str, Any]:
         """Return the session of a cookie: an empty one unless it is ours, and not too old."""
-        signed, _, given = value.rpartition(".")
-        text, _, when = signed.rpartition(".")
-        # compare_digest takes as long for a wrong first letter as for a wrong last one.
-        mac = given.encode()
-        ours = [hmac.compare_digest(signature(s, signed).encode(), mac) for s in self.secrets]
-        if not any(ours):
-            return {}
+        from itsdangerous import BadSignature
+
         try:
-            if time.time() - int(when) >= self.max_age:
-                return {}
-            found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text))
-        except ValueError:  # signed with our secret, but not by this class
+            signed = self.signer.unsign(value, max_age=self.max_age - 1)
+            found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(signed))
+        except (BadSignature, ValueError):  # ValueError: signed with our secret, but not by us
             return {}
         return found
 
-
-def signature(secret: str, text: str) -> str:
-    """Return the HMAC of a text. The name in the key keeps other uses of the secret apart."""
-    key = hashlib.sha256(b"asgi_lab.framework.sessions" + secret.encode()).digest()
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-
-
-def to_json(session: dict[str, Any]) -> str:
-    """Return a session as JSON: also what changed deep inside of it is seen there."""
-    return json.dumps(session, separators=(",", ":"))
+    def cookie(self, session: dict[str, Any]) -> str:
+        """Return the cookie for a session; an empty one is forgotten."""
+        data = base64.urlsafe_b64encode(json.dumps(session).encode())
+        value = self.signer.sign(data).decode() if session else ""
+        if len(value) > ROOM:
+            raise ValueError(
+                f"a session has at most {ROOM} bytes, got {len(value)}: keep an id in it, and the "
+                "rest in a database"
+            )
+        age = self.max_age if session else 0
+        return format_cookie(self.name, value, max_age=age, httponly=True, secure=self.secure)

@@ -1,10 +1,12 @@
 """What has been said so far in one connection, for those who answer for an app that failed.
 
-Which answer is left depends on that: before the start of a response, any; amid one, none. A
-WebSocket can be refused before `accept`, and closed after it.
+Which answer is left depends on that:
+
+    HTTP         nothing yet: any response        begun: none
+    WebSocket    connecting: a refusal            accepted: close 1011        closed: none
 """
 
-from asgi_lab.framework.errors import ClientDisconnect
+from asgi_lab.framework.exceptions import ClientDisconnect
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
 
 INTERNAL_ERROR = 1011  # RFC 6455, section 7.4.1
@@ -18,19 +20,21 @@ class Conversation:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self._asked = scope["type"] != "websocket"
-        self._left = False
-        self.started = False
-        """A response has begun, or the WebSocket was accepted or refused."""
-        self.closed = False
-        """The client has left, or the WebSocket was closed."""
+        self._connected = scope["type"] == "http"  # a WebSocket asks with `websocket.connect`
+        self._started = False  # a response has begun, or the WebSocket was accepted or refused
+        self._closed = False  # the WebSocket is
+        self._left = False  # the client has
+
+    @property
+    def answerable(self) -> bool:
+        """Whether an answer is still possible."""
+        return not (self._closed or self._left or (self._started and self.scope["type"] == "http"))
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
         message = await self._receive()
-        self._asked = True
-        if message["type"].endswith(".disconnect"):
-            self._left = self.closed = True
+        self._connected = True
+        self._left = message["type"].endswith(".disconnect")
         return message
 
     async def send(self, message: Message) -> None:
@@ -41,13 +45,12 @@ class Conversation:
         """
         if self._left:
             raise ClientDisconnect("the client has left")
-        self.started = True
-        kind = message["type"]
-        self.closed = self.closed or (kind == "websocket.close" or kind.startswith(REFUSAL))
+        self._started = True
+        self._closed = message["type"] == "websocket.close" or message["type"].startswith(REFUSAL)
         try:
             await self._send(message)
         except OSError as error:
-            self._left = self.closed = True
+            self._left = True
             raise ClientDisconnect(str(error)) from error
 
     async def answer(self, response: ASGIApp) -> None:
@@ -55,12 +58,11 @@ class Conversation:
         if self.scope["type"] == "http":
             await response(self.scope, self.receive, self.send)
             return
-        if not self._asked:  # an answer comes after the question (www: "Connect")
+        if not self._connected:  # an answer comes after the question (www: "Connect")
             await self.receive()
-        if self.closed:
+        if self._left:
             return
-        able = REFUSAL in (self.scope.get("extensions") or {})
-        if able and not self.started:
+        if REFUSAL in (self.scope.get("extensions") or {}) and not self._started:
             await response(self.scope, self.receive, self._refuse)
         else:
             await self.send({"type": "websocket.close", "code": INTERNAL_ERROR, "reason": ""})

@@ -1,4 +1,4 @@
-"""What goes wrong, as exceptions: raised anywhere, answered in one place (`middleware.exceptions`).
+"""What goes wrong, as exceptions: raised anywhere, answered in one place (`middleware.errors`).
 
 Three are conversations that end: `HTTPError` says what to answer; `ClientDisconnect` and
 `WebSocketDisconnect` say that nobody is left to answer.
