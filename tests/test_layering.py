@@ -23,7 +23,7 @@ LAZY = {
     ("ticker", "files"),
     ("tracer", "checked"),
 }
-"""Imported when first used, upward: a trace prints, filters, shows itself; a ticker opens a file."""
+"""Imported when first used, upward: a trace filters and shows itself, a ticker opens a file."""
 
 
 MAY = {
