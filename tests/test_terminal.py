@@ -84,7 +84,7 @@ def test_cells_of_any_phases(times: list[int], width: int) -> None:
 
 def test_each_shape_is_one_cell_and_like_no_other() -> None:
     glyphs = [glyph for glyph, _, _ in GLYPHS.values()]
-    assert len(set(glyphs)) == len(PHASES)
+    assert len(set(glyphs)) == len(GLYPHS)
     assert all(len(glyph) == 1 for glyph in glyphs)
 
 
@@ -198,11 +198,12 @@ def test_what_a_layer_passes_on_is_one_arrow_and_what_it_changes_is_said() -> No
 
 def test_layers() -> None:
     assert view("layers", 72, trace=layered())[2:] == [
-        "layer       took  ╷0       ╷2 ms    ╷4 ms     ╷6 ms    ╷8 ms      passed",
-        "app      10.0 ms  ━━━━━━━━━──────────────◄─────────────━━━━━━━━━  200",
-        " Outer   6.00 ms           ━━━━━━━━━◄━━━━━━━━━━━━━━━━━━           200",
+        "layer                                 passed",
+        "server     ⋮   ⋮   ⋮   ⋮   ⋮   ⋮",
+        "app     ▼━━⋮━──⋮───⋮▲──⋮▲──⋮━━━⋮━     200 · 0 in, 2 out, …",
+        " Outer     ⋮▼━━⋮▲━━⋮━━━⋮▲━━⋮━  ⋮      200 · 0 in, 2 out, …",
         "",
-        "━ in this layer  ─ in one further inside  ◄ the response starts",
+        "━ in this layer  ─ in one further inside  ▼ a message in  ▲ out",
     ]
 
 
@@ -213,10 +214,10 @@ def test_events() -> None:
 
 
 def test_a_chart_shows_the_least_that_is_not_nothing() -> None:
-    assert [line.plain for line in chart("in flight", [0, 0.01, 1, 4], "", rows=2)] == [
+    assert [line.plain for line in chart("in flight", [0, 0.01, 1, 4], "", 4, rows=2)] == [
         "in flight",
-        "    4 ┤   █",
-        "    0 ┤ ▁▄█",
+        "      4 ┤   █",
+        "      0 ┤ ▁▄█",
     ]
 
 

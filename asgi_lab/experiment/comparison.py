@@ -3,27 +3,24 @@
     comparison = await compare(flask_app, fastapi_app, 20 * [get("/slow")], workers=4)
     print(comparison)
 
-Pure data; `asgi_lab.view.comparison` draws it. The clients' side is told, too: who waits in line
-for a worker is not yet in any app.
+Pure data; `asgi_lab.scene.comparison` lays it out. The clients' side is told, too: who waits in
+line for a worker is not yet in any app.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from asgi_lab.connection import Connection, Phase
 from asgi_lab.events import Trace
 from asgi_lab.experiment.checking import load
 from asgi_lab.experiment.running import run
-from asgi_lab.measures import Measures
+
+if TYPE_CHECKING:
+    from asgi_lab.view.display import Bundle, Picture
 
 T = TypeVar("T")
 ABOUT = 1.05
 """How many times as long is about as long, in real time."""
-
-LINE = "line"
-"""The phase of a request that has been sent, and that no app has been called for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +47,6 @@ class Side:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.served_by})"
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One request on the axis of the run, in ns: when it was due, its end, what it was at."""
-
-    label: str
-    due: int
-    end: int
-    phases: tuple[Phase, ...]
-    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,12 +94,22 @@ class Comparison:
             f"against {slower.seconds:.4g} s for {requests}."
         )
 
+    @property
+    def picture(self) -> "Picture":
+        """Both on one axis of time, to be shown, printed or saved."""
+        from asgi_lab.view.display import of_comparison
+
+        return of_comparison(self)
+
     def __str__(self) -> str:
         from asgi_lab.view.comparison import as_text
 
         return as_text(self)
 
-    __repr__ = __str__  # what a notebook shows
+    __repr__ = __str__
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> "Bundle":
+        return self.picture._repr_mimebundle_(include, exclude)
 
 
 class Promise(Coroutine[Any, Any, T], Generic[T]):
@@ -174,8 +170,13 @@ class Promise(Coroutine[Any, Any, T], Generic[T]):
 
     __repr__ = __str__
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> "Bundle":
+        shown: Any = self.wait()
+        bundle: Bundle = shown._repr_mimebundle_(include, exclude)
+        return bundle
 
-READ = ("a", "b", "faster", "ratio", "seconds", "verdict")
+
+READ = ("a", "b", "faster", "picture", "ratio", "seconds", "verdict")
 """What a promise of a comparison has of it."""
 
 
@@ -239,34 +240,3 @@ def served_by(trace: Trace, server: str, workers: int, threads: int | None) -> s
     else:
         what = f"{threads} threads" if workers == 1 else f"{workers} workers of {threads} threads"
     return what if server == "memory" else f"{trace.header.get('server', server)}, {what}"
-
-
-def lanes(trace: Trace) -> list[Lane]:
-    """Return each request of a run on the run's axis, waiting in line included.
-
-    A result and a connection belong together if both are the n-th to end of their method and path.
-    """
-    measures = Measures(keep=None)
-    measures.feed(trace.events)
-    last = measures.last
-    begun = int(trace.header.get("clients_at", 0))
-    called: dict[tuple[str, str], list[Connection]] = defaultdict(list)
-    for connection in sorted(measures.connections, key=lambda c: c.until(last)):
-        if connection.type != "lifespan":
-            method = "WS" if connection.type == "websocket" else connection.method
-            called[method, connection.path].append(connection)
-    found = []
-    for result in sorted(trace.results, key=lambda result: result.ended):
-        request = result.request
-        due = begun + round(result.started * 1e9)
-        end = begun + round(result.ended * 1e9)
-        same = called[request.method, request.path]
-        phases: tuple[Phase, ...] = ((due, end, LINE),)
-        if same:
-            connection = same.pop(0)
-            own = connection.phases_until(last)
-            phases = ((due, connection.started, LINE), *own)
-            end = max(end, connection.until(last))
-        failed = bool(result.error) or (result.status or 0) >= 500
-        found.append(Lane(str(request), due, end, phases, failed))
-    return sorted(found, key=lambda lane: (lane.due, lane.end, lane.label))

@@ -9,6 +9,7 @@ from asgi_lab.connection import AWAIT, BLOCKED, HOLD, Connection, Phase
 from asgi_lab.events import Trace
 from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count, duration
+from asgi_lab.scene.axis import round_duration
 from asgi_lab.scene.density import add_density
 from asgi_lab.scene.model import Axis, Group, Items, Lane, Note, Scene
 from asgi_lab.scene.phases import NOBODY, holds_of, joined
@@ -108,7 +109,7 @@ def comparison(compared: Compared, *, rows: int | None = None) -> Scene:
     for side, some in sides:
         first = len(lanes)
         lanes += _lanes(some, items, first, axis.span, rows)
-        took = duration(max(r.end for r in some) - _start(some)) if some else "nothing"
+        took = round_duration(max(r.end for r in some) - _start(some)) if some else "nothing"
         detail = f"{side.served_by} · {took}"
         groups.append(Group(side.name, detail, first, max(len(lanes) - 1, first)))
         if some and len(lanes) - first == len(some):

@@ -84,7 +84,7 @@ def times(
             notes.append(Note(at - 0.5, -1, f"… {left_out[1]:,} more …"))
         elif silence >= WAIT and silence * 20 >= span:
             notes.append(Note(at - 0.5, -1, f"⋮ {duration(silence)}"))
-        before = step.t
+        before = max(step.t, step.until)
         ticks.append(Tick(at, duration(step.t - begin)))
     return tuple(ticks), notes
 

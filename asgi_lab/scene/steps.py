@@ -48,6 +48,8 @@ class Step:
     event: Event
     many: int = 1
     size: int = 0
+    until: int = 0
+    """When the last of them was."""
 
 
 def steps_of(events: Iterable[Event], depth: int, *, whole_calls: bool = True) -> list[Step]:
@@ -109,7 +111,8 @@ def _many(run: Sequence[Step]) -> Step:
     over = f" over {duration(run[-1].t - first.t)}" if run[-1].t - first.t >= WAIT else ""
     label = f"… {len(run):,} × {name}, {size(volume)}{over}"
     return Step(
-        first.t, first.source, first.target, roles.MANY, label, first.event, len(run), volume
+        first.t, first.source, first.target, roles.MANY, label, first.event, len(run), volume,
+        run[-1].t,
     )  # fmt: skip
 
 

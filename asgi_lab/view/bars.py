@@ -10,24 +10,21 @@ from itertools import groupby
 from rich.text import Text
 
 from asgi_lab.connection import (
-    APP,
-    AWAIT,
     BLOCKED,
-    CLIENT,
     HOLD,
     NEEDS_LOOP,
     PHASES,
-    QUEUED,
-    SENDING,
-    THREAD,
     Phase,
 )
 from asgi_lab.scene.axis import round_duration, step_of
-from asgi_lab.scene.roles import MEANINGS
+from asgi_lab.scene.roles import LINE, MEANINGS, PAUSE, WIRE_IN, WIRE_OUT
 from asgi_lab.view.theme import STYLES, terminal_style
 
-GLYPHS = {what: (STYLES[what].glyph, terminal_style(what), MEANINGS[what]) for what in PHASES}
-"""Of each phase: its glyph, its style, and what the legend says."""
+DRAWN = (*PHASES, LINE, WIRE_IN, WIRE_OUT, PAUSE)
+"""What a bar can be made of, and be marked with."""
+
+GLYPHS = {what: (STYLES[what].glyph, terminal_style(what), MEANINGS[what]) for what in DRAWN}
+"""Of each: its glyph, its style, and what the legend says."""
 
 SHOWN = 100
 """A slice that holds the loop for one part in `SHOWN` of the axis is always shown (on bars of
@@ -107,6 +104,9 @@ def bar(row: Sequence[str]) -> Text:
     return text
 
 
+LEGEND = tuple(sorted(DRAWN, key=list(MEANINGS).index))
+
+
 def legend(used: Iterable[str], width: int, held: str = "loop") -> list[Text]:
     """Return what the shapes mean, for those that are used, in lines of at most `width` cells.
 
@@ -114,7 +114,7 @@ def legend(used: Iterable[str], width: int, held: str = "loop") -> list[Text]:
     """
     present = set(used)
     lines = [Text()]
-    for what in (HOLD, BLOCKED, AWAIT, CLIENT, SENDING, THREAD, QUEUED, APP):
+    for what in LEGEND:
         if what in present:
             glyph, style, meaning = GLYPHS[what]
             entry = Text().append(glyph, style).append(f" {meaning.replace('loop', held)}")

@@ -7,8 +7,12 @@ from rich.cells import set_cell_size
 from rich.console import Console, Group
 from rich.text import Text
 
-from asgi_lab.experiment.comparison import LINE, Comparison, Lane, Side, lanes
-from asgi_lab.plain import clean, shorten
+from asgi_lab.connection import Phase
+from asgi_lab.plain import shorten
+from asgi_lab.scene.comparison import Compared, comparison
+from asgi_lab.scene.model import Group as Side
+from asgi_lab.scene.model import Lane, Scene
+from asgi_lab.scene.roles import RAISE
 from asgi_lab.view.bars import axis, bar, cells, legend
 from asgi_lab.view.rows import ERROR, QUIET
 
@@ -18,88 +22,79 @@ ROWS = 24
 LABEL = 24
 """Cells for the name of a request, at most."""
 
-IN_LINE = "·"
-
-Row = tuple[str, bool, tuple[str, ...]]
-"""A label, whether it failed, and the phase of each cell."""
+Row = tuple[Lane, tuple[str, ...]]
+"""A request, and the phase of each cell."""
 
 
-def comparison_view(comparison: Comparison, width: int) -> Group:
+def comparison_view(compared: Compared, width: int) -> Group:
     """Draw both sides, one above the other, on the same axis of time."""
-    sides = [(side, lanes(side.trace)) for side in (comparison.a, comparison.b)]
-    every = [lane for _, some in sides for lane in some]
-    if not every:
+    scene = comparison(compared)
+    if not scene.lanes:
         return Group(Text("no requests"))
-    span = max(max(lane.end for lane in some) - start(some) for _, some in sides if some)
-    label = min(max(len(lane.label) for lane in every) + 7, LABEL + 7)
+    label = min(max(len(lane.label) for lane in scene.lanes) + 7, LABEL + 7)
     room = max(width - label - 2, 10)
-    lines, used = [], set[str]()
-    for side, some in sides:
-        lines += [heading(side), *rows(some, span, room, label, used), Text()]
+    drawn = _drawn(scene, room)
+    lines = []
+    for side in scene.groups:
+        lines += [_heading(side), *_rows(drawn[side.first : side.last + 1], label), Text()]
+    span = round(scene.axis.span)
     lines.append(Text(" " * (label + 2) + axis(span, room), "bold", no_wrap=True))
-    lines += [Text(), Text(comparison.verdict(), "bold"), key(used, width, sides)]
+    used = {what for _, row in drawn for what in row}
+    lines += [Text(), Text(scene.title, "bold"), *legend(used, width, scene.held)]
     return Group(*lines)
 
 
-def key(used: set[str], width: int, sides: Sequence[tuple[Side, list[Lane]]]) -> Text:
-    """Return the legend."""
-    text = Text()
-    if LINE in used:
-        text.append(f"{IN_LINE} waits in line  ", QUIET)
-    for line in legend(used, width, "loop or thread"):
-        text.append_text(line)
-    return text
-
-
-def heading(side: Side) -> Text:
-    """Return who it is, who serves it, and how long it took."""
-    text = Text(side.name, "bold").append(f"   {side.served_by}", QUIET)
-    return text.append(f"   {side.seconds:.4g} s", "bold")
-
-
-def start(some: Sequence[Lane]) -> int:
-    """Return when the first request was due, in ns."""
-    return min(lane.due for lane in some)
-
-
-def rows(some: Sequence[Lane], span: int, room: int, label: int, used: set[str]) -> list[Text]:
-    """Return a row a request; those that look alike share one, with their number."""
-    begin = start(some) if some else 0
-    drawn = [
-        (lane.label, lane.failed, tuple(cells(lane.phases, begin, begin + span, room)))
-        for lane in some
+def _drawn(scene: Scene, room: int) -> list[Row]:
+    phases: list[list[Phase]] = [[] for _ in scene.lanes]
+    for item in scene.items:
+        phases[item.lane].append((round(item.begin), round(item.end), item.role))
+    begin, end = round(scene.axis.begin), round(scene.axis.end)
+    return [
+        (lane, tuple(cells(own, begin, end, room)))
+        for lane, own in zip(scene.lanes, phases, strict=True)
     ]
-    folded = [(row, len(list(same))) for row, same in groupby(drawn)]
-    if len(folded) > ROWS:
-        head = ROWS // 2
-        middle = folded[head : -(ROWS - head)]
-        between = sum(count for _, count in middle)
-        above, below = folded[:head], folded[-(ROWS - head) :]
-        gap = Text(f"  … {between} more", QUIET)
-        return [
-            *(paint(*f, label, used) for f in above),
-            gap,
-            *(paint(*f, label, used) for f in below),
-        ]
-    return [paint(row, count, label, used) for row, count in folded]
 
 
-def paint(row: Row, count: int, label: int, used: set[str]) -> Text:
+def _heading(side: Side) -> Text:
+    """Return who it is, who serves it, and how long it took."""
+    served_by, _, took = side.detail.partition(" · ")
+    text = Text(side.label, "bold").append(f"   {served_by}", QUIET)
+    return text.append(f"   {took}", "bold")
+
+
+def _rows(drawn: Sequence[Row], label: int) -> list[Text]:
+    """Return a row a request; those that look alike share one, with their number."""
+    folded = [
+        (next(same), 1 + len(list(same)))
+        for _, same in groupby(drawn, key=lambda row: (row[0].label, row[0].role, row[1]))
+    ]
+    if len(folded) <= ROWS:
+        return [_paint(*each, label) for each in folded]
+    head = ROWS // 2
+    middle = sum(count for _, count in folded[head : head - ROWS])
+    return [
+        *(_paint(*each, label) for each in folded[:head]),
+        Text(f"  … {middle} more", QUIET),
+        *(_paint(*each, label) for each in folded[head - ROWS :]),
+    ]
+
+
+def _paint(row: Row, count: int, label: int) -> Text:
     """Return a row, painted."""
-    name, failed, phases = row
-    used.update(phases)
+    lane, phases = row
     times = f" ×{count}" if count > 1 else ""
-    title = shorten(clean(name), label - len(times), "middle") + times
-    text = Text("  " + set_cell_size(title, label - 2), ERROR if failed else "", no_wrap=True)
+    title = shorten(lane.label, label - len(times), "middle") + times
+    style = ERROR if lane.role == RAISE else ""
+    text = Text("  " + set_cell_size(title, label - 2), style, no_wrap=True)
     text.append("  ")
-    text.append_text(bar([IN_LINE if what == LINE else what for what in phases]))
+    text.append_text(bar(phases))
     text.rstrip()
     return text
 
 
-def as_text(comparison: Comparison, width: int = 80) -> str:
+def as_text(compared: Compared, width: int = 80) -> str:
     """Return the picture as plain text."""
     console = Console(width=width, color_system=None, force_terminal=False, highlight=False)
     with console.capture() as capture:
-        console.print(comparison_view(comparison, width))
+        console.print(comparison_view(compared, width))
     return capture.get().rstrip()

@@ -5,16 +5,18 @@ or below who waited for it. Where nothing was in flight, time is left out: a req
 ago has an axis of its own, as long as the others'.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from types import MappingProxyType
 
 from rich.text import Text
 
-from asgi_lab.connection import Connection
+from asgi_lab.connection import HOLD, Connection
 from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
 from asgi_lab.scene.facts import path
+from asgi_lab.scene.marks import Mark
 from asgi_lab.view.bars import axis, cells, legend
 from asgi_lab.view.rows import layout
 from asgi_lab.waiting import held
@@ -71,9 +73,14 @@ STEPS = (10, 15, 20, 30, 40, 60, 80)
 
 
 def table(
-    shown: Sequence[Connection], axes: Axes, measures: Measures, now: int, width: int
+    shown: Sequence[Connection],
+    axes: Axes,
+    measures: Measures,
+    now: int,
+    width: int,
+    marks: Mapping[int, Sequence[Mark]] = MappingProxyType({}),
 ) -> list[Text]:
-    """Return the lines of these requests, the legend last."""
+    """Return the lines of these requests, the legend last; `marks` of connections on their bars."""
     plan = layout(width, max(len(path(c)) for c in shown))
     busy = {pid: held(measures, pid, now) for pid in {c.pid for c in shown}}
     lines, used = [plan.header(axis(axes.span, plan.bar))], set()
@@ -81,6 +88,10 @@ def table(
         begin = axes.begins[c.conn]
         phases = c.phases_until(now)
         row = cells(phases, begin, begin + axes.span, plan.bar, busy[c.pid])
+        for mark in marks.get(c.conn, ()):
+            cell = int((mark.t - begin) * plan.bar / axes.span)
+            if 0 <= cell < plan.bar and row[cell] != HOLD:
+                row[cell] = mark.role
         used.update(row)
         lines.append(plan.row(c, _mark(row, c, begin), now))
     return [*lines, *legend(used, width, what_is_held(shown))]

@@ -8,16 +8,17 @@ from collections.abc import Callable, Container
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from asgi_lab.connection import HOLD, THREAD, Connection
+from asgi_lab.connection import HOLD, THREAD
 from asgi_lab.events import Trace
 from asgi_lab.measures import Measures
-from asgi_lab.scene.facts import method, path
+from asgi_lab.scene.choice import check, choose, titled
 from asgi_lab.text import trace_lines
 from asgi_lab.view.bars import GLYPHS
 from asgi_lab.view.concurrency import concurrency_chart
 from asgi_lab.view.onion import onion
 from asgi_lab.view.rows import ERROR, QUIET
 from asgi_lab.view.sequence import ladder
+from asgi_lab.view.states import states_view
 from asgi_lab.view.summary import summary
 from asgi_lab.view.timeline import timeline
 
@@ -44,31 +45,17 @@ def render(
     measures.feed(trace.events)
     if only is not None:
         if name == "timeline":
-            return timeline(measures, width, only)
+            return timeline(trace, measures, width, only)
         trace = trace.of(event for event in trace.events if event.conn in only)
         measures = Measures(keep=None)
         measures.feed(trace.events)
-    if conn is not None and not any(c.conn == conn for c in measures.connections):
-        numbers = [str(c.conn) for c in measures.connections]
-        known = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
-        raise ValueError(f"no connection {conn} in this trace: expected one of {known}")
+    if conn is not None:
+        check(measures, conn)
     return VIEWS[name](trace, measures, width, conn)
 
 
-def choose(measures: Measures) -> tuple[Connection | None, str]:
-    """Return the connection most worth a look, and why: the last that failed, or the slowest."""
-    every = [c for c in measures.connections if c.type != "lifespan"] or measures.connections
-    failed = [c for c in every if c.failed]
-    if failed:
-        return failed[-1], "the last that failed"
-    if len(every) == 1:
-        return every[0], "the only one"
-    slowest = max(every, key=lambda c: c.total or measures.last - c.started, default=None)
-    return slowest, "the slowest"
-
-
-def _of_one(draw: Callable[[Trace, Connection, int], RenderableType]) -> View:
-    """Return a view of one connection: what was chosen, and the drawing of its events."""
+def _of_one(draw: Callable[[Trace, int | None, int], RenderableType]) -> View:
+    """Return a view of one connection: which, and why that, and the drawing of it."""
 
     def view(trace: Trace, measures: Measures, width: int, conn: int | None) -> RenderableType:
         chosen, why = choose(measures)
@@ -76,11 +63,10 @@ def _of_one(draw: Callable[[Trace, Connection, int], RenderableType]) -> View:
             chosen = next(c for c in measures.connections if c.conn == conn)
         if chosen is None:
             return Text("no requests yet")
-        title = Text(f"#{chosen.conn}  {method(chosen)} {path(chosen)}".rstrip(), "bold")
+        title = Text(titled(chosen), "bold")
         if conn is None:
             title.append(f"  ({why}; --conn N shows another)", QUIET)
-        own = trace.of(event for event in trace.events if event.conn == chosen.conn)
-        return Group(title, Text(), draw(own, chosen, width))
+        return Group(title, Text(), draw(trace, chosen.conn, width))
 
     return view
 
@@ -114,11 +100,12 @@ MARKS = {"×": ERROR, "█": GLYPHS[HOLD][1], "▄": GLYPHS[THREAD][1], "+": QUI
 
 
 VIEWS: dict[str, View] = {
-    "timeline": lambda trace, measures, width, conn: timeline(measures, width),
+    "timeline": lambda trace, measures, width, conn: timeline(trace, measures, width),
     "events": _events,
     "sequence": _of_one(ladder),
     "layers": _of_one(onion),
-    "concurrency": lambda trace, measures, width, conn: concurrency_chart(measures, width),
+    "concurrency": lambda trace, measures, width, conn: concurrency_chart(trace, width),
+    "states": _of_one(states_view),
     "summary": lambda trace, measures, width, conn: _summary(trace, measures, width),
 }
 """Every view by name: a function of a trace, its measures, a width and a connection."""

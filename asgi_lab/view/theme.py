@@ -35,7 +35,7 @@ RED, PINK, GREY, FAINT = "#d55e00", "#cc79a7", "#767676", "#b0b0b0"
 STYLES = {
     HOLD: Style(ORANGE, "#f0b323", "solid", "█", 0.8),
     BLOCKED: Style(ORANGE, "#f0b323", "dashed", "╌", 0.3),
-    roles.LINE: Style("#c9c9c9", "#5c5c5c", "dotted", "·", 0.5, "bright_black"),
+    roles.LINE: Style("#8a8a8a", "#9a9a9a", "dotted", "·", 0.5, "bright_black"),
     AWAIT: Style("#555555", "#bdbdbd", "thin", "─", 0.14, "bright_black"),
     CLIENT: Style("#999999", "#8a8a8a", "hatched", "░", 0.5, "#999999"),
     SENDING: Style(PINK, "#e09ac0", "outlined", "═", 0.5),
