@@ -19,6 +19,7 @@ Examples:
   asgi-lab trace main:app -r "GET /" -n 100 -c 10      a hundred, ten at once
   asgi-lab trace main:app -r 'POST /items {"a": 1}' -r "WS /chat hello | bye"
   asgi-lab trace main.py --server granian --workers 2 --record trace.jsonl
+  asgi-lab trace main:app -r "GET /slow" -n 20 -c 20 --html page.html
   asgi-lab trace shop.wsgi:application                 Flask, Django, any WSGI app: the same
   asgi-lab trace main:app --virtual -r "GET /slow" -n 100      simulated, done at once
 """
@@ -35,6 +36,21 @@ def main() -> None:
       asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
       asgi-lab serve main:app          our own server, untraced
     """  # noqa: D301
+
+
+def export_options(command: Any) -> Any:
+    """Add the options that write a trace for other readers (`asgi_lab.commands.exports`)."""
+    options = [
+        click.option("--html", metavar="FILE", type=click.Path(), help="Write one page with all pictures, to be sent to anybody."),
+        click.option("--svg", metavar="FILE", type=click.Path(), help="Write the picture of --view (by default the timeline) as SVG,"),
+        click.option("--png", metavar="FILE", type=click.Path(), help="or in pixels."),
+        click.option("--perfetto", metavar="FILE", type=click.Path(), help="Write a trace for the Perfetto UI."),
+        click.option("--har", metavar="FILE", type=click.Path(), help="Write an HTTP archive, for a browser's developer tools."),
+        click.option("--otlp", metavar="URL", help="Send spans to an OpenTelemetry collector, e.g. http://localhost:4318."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def view_options(command: Any) -> Any:
@@ -107,6 +123,7 @@ def view_options(command: Any) -> Any:
 )
 @click.option("-c", "--concurrency", default=1, type=click.IntRange(1), help="So many at once.")
 @view_options
+@export_options
 @click.option(
     "--record",
     type=click.Path(dir_okay=False),
@@ -150,6 +167,7 @@ def trace(**options: Any) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @view_options
+@export_options
 def show(**options: Any) -> None:
     """Show a recorded trace again; several files (one a process) are merged by their clocks.
 
@@ -159,6 +177,8 @@ def show(**options: Any) -> None:
       asgi-lab show trace.jsonl --view sequence --conn 7
       asgi-lab show trace.jsonl --filter "status>=500"
       asgi-lab show trace.jsonl --format json | jq .summary
+      asgi-lab show trace.jsonl --html trace.html
+      asgi-lab show trace.jsonl --view layers --conn 7 --png layers.png
     """  # noqa: D301
     from asgi_lab.commands.show import run_show
 

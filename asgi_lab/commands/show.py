@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from asgi_lab.commands import exports
 from asgi_lab.commands.output import fail, make_console, warn
 from asgi_lab.events import Trace
 from asgi_lab.files import TraceFileError, read_trace
@@ -13,17 +14,32 @@ from asgi_lab.view.terminal import render
 
 
 def run_show(
-    files: Sequence[str], view: str | None, conn: int | None, expression: str | None, style: str
+    files: Sequence[str],
+    view: str | None,
+    conn: int | None,
+    expression: str | None,
+    style: str,
+    **exported: str | None,
 ) -> int:
-    """Print the views of a file; return the exit code."""
+    """Print the views of a file, or write what is asked for instead; return the exit code."""
+    given = {"view": view, "conn": conn, **exported}
     try:
+        exports.check(given)
         trace = read_trace(*files)
+    except ValueError as error:
+        return fail(str(error))
     except OSError as error:
         return fail(f"cannot read {error.filename}: {error.strerror}")
     except TraceFileError as error:
         return fail(str(error))
     for name in trace.header.get("torn", []):
         warn(f"{name} ends in the middle of a line: its last event is missing")
+    if any(exports.asked(given)):
+        try:
+            chosen = trace.filter(expression) if expression else trace
+        except ValueError as error:
+            return fail(str(error))
+        return exports.write(chosen, given)
     views = [view] if view else ["timeline", "summary"]
     return show_trace(make_console()[0], trace, views, conn, expression, style)
 

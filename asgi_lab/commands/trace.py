@@ -13,6 +13,7 @@ from asgi_lab.adapters.process import PortError
 from asgi_lab.adapters.servers import Options
 from asgi_lab.adapters.session import Session
 from asgi_lab.client import Request, parse_header, parse_request
+from asgi_lab.commands import exports
 from asgi_lab.commands.interrupts import interrupt, interruptible
 from asgi_lab.commands.output import USAGE, Output, fail, make_console, warn
 from asgi_lab.commands.show import show_trace
@@ -33,6 +34,7 @@ def run_trace(**given: Any) -> int:
         requests = read_requests(given["requests"], given["headers"])
         if given["expression"]:
             compile_filter(given["expression"])
+        exports.check(given)
         order = read_order(given, driven=bool(requests))
     except ValueError as error:
         return fail(str(error))
@@ -47,6 +49,8 @@ def run_trace(**given: Any) -> int:
     code, trouble = _run(session, output, watcher, requests, given)
     if code != USAGE:
         code = _show(session, console, watcher, given) or code
+        if session.recorder.total:
+            code = exports.write(session.trace, given) or code
     for text, count in session.errors.most_common(5):
         warn(f"{count} × {text}")
     if trouble:
@@ -83,6 +87,7 @@ def read_order(given: Given, driven: bool) -> Order:
             extra=given["server_args"],
         ),
         layers=not given["no_layers"],
+        rules=not given["no_rules"],
         redact=not given["no_redact"],
         max_events=given["max_events"],
         record=record,

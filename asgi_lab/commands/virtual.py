@@ -10,6 +10,7 @@ from typing import Any
 
 from asgi_lab.adapters.target import TargetError, load_target
 from asgi_lab.clock import VirtualTimeError, virtual
+from asgi_lab.commands import exports
 from asgi_lab.commands.output import USAGE, fail, make_console, warn
 from asgi_lab.commands.show import show_trace
 from asgi_lab.commands.trace import read_requests
@@ -40,6 +41,7 @@ def run_virtual(**given: Any) -> int:
         if given["expression"]:
             compile_filter(given["expression"])
         check(given)
+        exports.check(given)
         app, interface = load_target(given["target"], given["app_dir"], given["factory"])
     except (ValueError, TargetError) as error:
         return fail(str(error))
@@ -56,6 +58,7 @@ def run_virtual(**given: Any) -> int:
                 clock=virtual(),
                 concurrency=given["concurrency"],
                 layers=not given["no_layers"],
+                rules=not given["no_rules"],
                 redact=not given["no_redact"],
                 max_events=given["max_events"],
                 **pool,
@@ -102,6 +105,7 @@ def finish(trace: Trace, given: Mapping[str, Any]) -> int:
         known = {**trace.header, "cost": 0}
         shown = replace(trace, header=MappingProxyType(known))
         code = show_trace(console, shown, views, given["conn"], given["expression"], given["style"])
+    code = exports.write(trace, given) or code
     if given["style"] == "text" and trace.results:
         console.print(f"\nvirtual time: {trace.seconds:g} s, digest {trace.digest}")
     for result in trace.results:
