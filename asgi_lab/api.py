@@ -18,6 +18,7 @@ def trace(
     *,
     run: bool = True,
     layers: bool = True,
+    rules: bool = True,
     redact: bool = True,
     max_events: int = LIMIT,
     record: str | os.PathLike[str] | None = None,
@@ -29,6 +30,8 @@ def trace(
 
     - `run`: note when the connection's tasks hold the event loop, and its work in threads.
     - `layers`: note what passes at each middleware, not only at the server.
+    - `rules`: check what passes against the rules of ASGI (`asgi-lab rules`); of each that is
+      broken, an event `finding` says who broke it, and at which line.
     - `redact`: mask credentials, cookies and secret-sounding values before anything is kept.
     - `max_events`: how many events to keep in memory; the oldest are dropped, and counted.
     - `record`: a file to write the trace to as it grows (`.jsonl`, or `.jsonl.gz`); by default the
@@ -46,7 +49,7 @@ def trace(
         raise TypeError(f"expected an ASGI or WSGI app, got {type(app).__name__}: {app!r:.80}")
     else:
         inner = single_callable(app) if interface == "asgi2" else app
-        tracer = Tracer(inner, recorder, run=run, layers=layers)
+        tracer = Tracer(inner, recorder, run=run, layers=layers, rules=rules)
     tracer.ticker.warn = _warn
     if path := record or os.environ.get(RECORD_VARIABLE):
         tracer.ticker.record(Path(path))

@@ -42,6 +42,8 @@ EVENT_KEYS: dict[str, tuple[str, Callable[[Event, Names], Any]]] = {
     "layer": ("number or text", lambda event, names: _layer(event, names)),
     "task": ("number", lambda event, names: event.task),
     "took": ("duration", lambda event, names: event.data.get("took")),
+    "rule": ("text", lambda event, names: event.data.get("rule")),
+    "side": ("text", lambda event, names: event.data.get("side")),
 }
 """Keys about the event: what their values are, and how to get them."""
 

@@ -37,6 +37,7 @@ def single_callable(app: Any) -> ASGIApp:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope)(receive, send)
 
+    application.legacy = app  # type: ignore[attr-defined]
     return application
 
 

@@ -66,6 +66,7 @@ KINDS = {
     "worked": "and finished it",
     "wire": "bytes in or out, what they mean, a pause: told by a server that can be observed",
     "close": "a WSGI server closed the response",
+    "finding": "a rule of ASGI was broken: which, by whom, at which line",
     "mark": "the user's own mark",
     "drop": "events are missing here",
 }

@@ -4,6 +4,7 @@ import os
 import re
 import sysconfig
 from types import FrameType
+from typing import Any
 
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _OURS = os.path.dirname(__file__) + os.sep
@@ -34,14 +35,60 @@ def place(frame: FrameType, line: int) -> str:
 
     The file is named as it is imported: where a project lies on a disk does not matter.
     """
-    code, inside = frame.f_code, frame
+    inside = frame
     while inside.f_code.co_name in COMPREHENSIONS and inside.f_back is not None:
         inside = inside.f_back  # from Python 3.12 on they are no functions of their own
-    folder, name = os.path.split(code.co_filename)
     module = str(frame.f_globals.get("__name__") or "__main__")
+    return f"{_file(frame.f_code.co_filename, module)}:{line} in {inside.f_code.co_name}"
+
+
+def defined(function: Any) -> str:
+    """Return the place where an app is defined: a function, or its class's `__call__`."""
+    if not hasattr(function, "__code__"):
+        function = getattr(type(function), "__call__", None)  # noqa: B004
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ""
+    file = _file(code.co_filename, str(function.__module__))
+    return f"{file}:{code.co_firstlineno} in {code.co_name}"
+
+
+def caller(frame: FrameType | None) -> str:
+    """Return the place in the user's code that led to this frame, or else in a library's.
+
+    The search goes outwards, through the one layer of the app that is at work: it ends where the
+    tracer called that layer, or where the event loop did.
+    """
+    within = ""
+    while frame is not None and frame.f_code.co_filename.startswith(_RECORDING):
+        frame = frame.f_back
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(_BOUNDS):
+            break
+        if not is_library(name):
+            return place(frame, frame.f_lineno)
+        if not within and not name.startswith((_STDLIB, "<frozen")):
+            within = place(frame, frame.f_lineno)
+        frame = frame.f_back
+    return within
+
+
+_RECORDING = tuple(
+    os.path.join(_OURS, name)
+    for name in ("checked.py", "layers.py", "running.py", "source.py", "tracer.py", "verdicts.py")
+)
+_LOOPS = tuple(
+    os.path.join(_STDLIB, "asyncio", name) for name in ("events.py", "base_events.py", "runners.py")
+)
+_BOUNDS = (*_RECORDING, *_LOOPS)
+
+
+def _file(path: str, module: str) -> str:
+    folder, name = os.path.split(path)
     if _CELL.search(folder or name):
-        name = "cell"
-    elif module != "__main__":
-        package = module.split(".") if name == "__init__.py" else module.split(".")[:-1]
-        name = "/".join([*package, name])
-    return f"{name}:{line} in {inside.f_code.co_name}"
+        return "cell"
+    if module == "__main__":
+        return name
+    package = module.split(".") if name == "__init__.py" else module.split(".")[:-1]
+    return "/".join([*package, name])

@@ -108,8 +108,15 @@ def _wire(event: Event, end: Event | None) -> str:
 
 
 def on_the_wire(event: Event) -> str:
-    """Return what a `wire` event says: `78 B in: GET / HTTP/1.1`, `Request`, `pause writing`."""
-    data = event.data
+    """Return what a `wire` event says: `78 B in: GET / HTTP/1.1`, `Request`, `pause writing`.
+
+    In HTTP/2 it says of which stream: `stream 3: Request`.
+    """
+    stream = event.data.get("stream")
+    return f"stream {number(stream)}: {_told(event.data)}" if stream else _told(event.data)
+
+
+def _told(data: Data) -> str:
     what = clean(data.get("what") or "?")
     if "size" in data:
         first = clean(str(data.get("head") or "").partition("\n")[0])
@@ -119,6 +126,15 @@ def on_the_wire(event: Event) -> str:
         return clean(data.get("event") or "?")
     more = data.get("of") or data.get("error")
     return what + (f" ({clean(more)})" if more else "")
+
+
+def _finding(event: Event, end: Event | None) -> str:
+    data = event.data
+    rule, what, by = (clean(data.get(key) or "?") for key in ("rule", "what", "side"))
+    who = f" {clean(data['who'])}" if data.get("who") else ""
+    at = f", at {clean(data['at'])}" if data.get("at") else ""
+    times = f" ({number(data['count'])} times)" if "count" in data else ""
+    return f"! {rule} broken by the {by}{who}: {what}{at}{times}"
 
 
 def _task(event: Event, end: Event | None) -> str:
@@ -157,6 +173,7 @@ LINES: dict[str, Callable[[Event, Event | None], str]] = {
     "worked": _worked,
     "wire": _wire,
     "close": lambda event, end: "· the server closed the response",
+    "finding": _finding,
     "mark": lambda event, end: f"* {clean(event.data.get('label') or 'mark')}",
     "drop": lambda event, end: f"! events are missing here {pairs(event.data)}".rstrip(),
 }

@@ -46,15 +46,23 @@ class Tracer(StandIn):
     It can stand wherever the app stood: other attributes are the app's own.
     """
 
-    __slots__ = ("_entry", "_run", "_threads_followed", "app", "recorder", "ticker")
+    __slots__ = ("_call", "_entry", "_run", "_threads_followed", "app", "recorder", "ticker")
 
-    def __init__(self, app: ASGIApp, recorder: Recorder, *, run: bool, layers: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, recorder: Recorder, *, run: bool, layers: bool, rules: bool = False
+    ) -> None:
         super().__init__(app)
         self.app = app
         self.recorder = recorder
         self.ticker = Ticker(recorder)
         self._run = run
-        self._entry = tap_layers(app, traced_call) if layers else app
+        self._call = traced_call
+        if rules:
+            from asgi_lab.checked import Checker
+
+            self._call = Checker(recorder, sliced if run else None).call
+        entry = tap_layers(app, self._call) if layers else app
+        self._entry = sliced(entry) if run and not rules else entry
         self._threads_followed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
@@ -69,9 +77,8 @@ class Tracer(StandIn):
         if wire is not None:
             wire[0].serves(wire[1], recorder, place[1])
         try:
-            app = self._slices if self._run else self._entry
             facts = common_scope(scope) or recorder.keep(freeze_scope(scope))
-            return await traced_call(app, scope, receive, send, 0, facts)
+            return await self._call(self._entry, scope, receive, send, 0, facts)
         finally:
             if wire is not None:
                 wire[0].served(wire[1])
@@ -94,16 +101,22 @@ class Tracer(StandIn):
         """Take what a server tells of its wire: `asgi_lab.server` looks for this on its app."""
         return Wire(self.recorder)
 
-    def _slices(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
-        coro: Any = self._entry(scope, receive, send)
-        return slices(coro, *current.get()) if type(coro) is CoroutineType else coro
-
     def _follow(self) -> None:
         if not self._threads_followed:
             self._threads_followed = follow_threads()
         loop = _get_running_loop()
         if loop is not None:  # asyncio's: other libraries' tasks cannot be followed
             follow_tasks(loop)
+
+
+def sliced(app: ASGIApp) -> ASGIApp:
+    """Return an app that notes when its coroutine holds the event loop."""
+
+    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        coro: Any = app(scope, receive, send)
+        return slices(coro, *current.get()) if type(coro) is CoroutineType else coro
+
+    return call
 
 
 async def traced_call(

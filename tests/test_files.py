@@ -113,6 +113,7 @@ def records(draw: st.DrawFn) -> list[Record]:
         "worked": [(began, draw(texts))],
         "wire": [((("what", draw(texts)), ("tcp", 1), ("size", 9)),)],
         "close": [()],
+        "finding": [of.keep(((("rule", "H1"), ("what", draw(texts)), ("count", 2)),))],
         "mark": [(draw(texts),)],
         "drop": [],
     }

@@ -94,7 +94,7 @@ def test_walk_follows_a_lifespan() -> None:
         await send({"type": "lifespan.shutdown.complete"})
 
     steps = walked(app, lifespan(), STARTUP, SHUTDOWN)
-    assert [step[2] for step in steps] == ["starting", "running", "stopping", "ended", "over"]
+    assert [step[2] for step in steps] == ["starting", "running", "stopping", "stopped", "over"]
 
 
 def follow(*happenings: tuple[str, str, dict[str, Any]]) -> list[tuple[str | None, str]]:

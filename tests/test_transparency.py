@@ -622,7 +622,7 @@ def test_memory_is_bounded_and_drops_are_counted() -> None:
         for _ in range(5000):
             await send({"type": "http.response.body", "body": b"x", "more_body": True})
 
-    traced = trace(app, max_events=100, run=False)
+    traced = trace(app, max_events=100, run=False, rules=False)
     observe(traced, http())
     found = traced.trace
     assert len(found) == 100

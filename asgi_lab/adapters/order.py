@@ -28,6 +28,7 @@ class Order:
     server: str | None = None
     options: Options = field(default_factory=Options)
     layers: bool = True
+    rules: bool = True
     redact: bool = True
     max_events: int = LIMIT
     record: Path | None = None

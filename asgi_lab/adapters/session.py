@@ -184,6 +184,7 @@ class Session:
             "factory": order.factory,
             "serves": interface,
             "layers": order.layers,
+            "rules": order.rules,
             "redact": order.redact,
             "max_events": order.max_events,
             "reload": order.options.reload_dir is not None,

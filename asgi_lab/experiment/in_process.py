@@ -21,6 +21,7 @@ async def in_a_process(setup: Setup, done: Done) -> AsyncIterator[Any]:
         server=setup.server,
         options=Options(port=0, workers=setup.workers),
         layers=setup.layers,
+        rules=setup.rules,
         redact=setup.redact,
         max_events=setup.max_events,
     )

@@ -33,6 +33,7 @@ async def run(
     threads: int | None = None,
     timeout: float | None = None,
     layers: bool = True,
+    rules: bool = True,
     redact: bool = True,
     max_events: int = LIMIT,
 ) -> Trace:
@@ -48,7 +49,7 @@ async def run(
     - `workers`, `threads`: of a WSGI app, how many processes, of how many threads each. Of an ASGI
       app, `threads` is the size of the pools for its synchronous work.
     - `timeout`: seconds for each request. By default none in virtual time, 30 in real time.
-    - `layers`, `redact`, `max_events`: see `asgi_lab.trace`.
+    - `layers`, `rules`, `redact`, `max_events`: see `asgi_lab.trace`.
 
     Raises ValueError for what makes no sense, TypeError if `app` is no app, `LifespanFailed` if it
     does not start, and in virtual time `VirtualTimeError`; the `trace` of these two is what came
@@ -57,7 +58,7 @@ async def run(
     app, interface, target = load(app)
     clock = clock or choose_clock(server)
     setup = Setup(
-        app, interface, target, server, clock, workers, threads, layers, redact, max_events
+        app, interface, target, server, clock, workers, threads, layers, rules, redact, max_events
     )
     check(setup)
     check_time(timeout)

@@ -32,6 +32,7 @@ class Setup:
     workers: int = 1
     threads: int | None = None
     layers: bool = True
+    rules: bool = True
     redact: bool = True
     max_events: int = LIMIT
 
@@ -50,7 +51,7 @@ class Setup:
             tracer = WSGITracer(self.app, recorder)
         else:
             app = single_callable(self.app) if self.interface == "asgi2" else self.app
-            tracer = Tracer(app, recorder, run=True, layers=self.layers)
+            tracer = Tracer(app, recorder, run=True, layers=self.layers, rules=self.rules)
         tracer.ticker.by_hand = True
         return tracer
 

@@ -199,7 +199,8 @@ LIFESPAN = Machine(
         State("starting", "the app starts up; the server waits for its answer"),
         State("running", "connections are served"),
         State("stopping", "the app shuts down; the server waits for its answer"),
-        State("ended", "the app has shut down, or one of the two failed"),
+        State("failed", "the app could not start up; the server ends"),
+        State("stopped", "the app has shut down; the server ends"),
         State("over", "the app has returned, or does not know of lifespan", end=True),
     ),
     moves=(
@@ -211,11 +212,11 @@ LIFESPAN = Machine(
         *moves(
             SEND,
             ("starting", "lifespan.startup.complete", "", "running"),
-            ("starting", "lifespan.startup.failed", "", "ended"),
-            ("stopping", "lifespan.shutdown.complete", "", "ended"),
-            ("stopping", "lifespan.shutdown.failed", "", "ended"),
+            ("starting", "lifespan.startup.failed", "", "failed"),
+            ("stopping", "lifespan.shutdown.complete", "", "stopped"),
+            ("stopping", "lifespan.shutdown.failed", "", "stopped"),
         ),
-        *moves(RETURN, ("ended", "", "", "over")),
+        *moves(RETURN, ("failed stopped", "", "", "over")),
         *moves(RAISE, ("called starting", "", "", "over")),
     ),
     breaches=(
@@ -226,7 +227,7 @@ LIFESPAN = Machine(
             ("called starting", "lifespan.shutdown.complete lifespan.shutdown.failed", "L4"),
             ("running", "lifespan.shutdown.complete lifespan.shutdown.failed", "L4"),
             ("running", "lifespan.startup.failed", "L3"),
-            ("ended", "*", "L3"),
+            ("failed stopped", "*", "L3"),
             ("*", "*", "L2"),
         ),
         *breaches(

@@ -57,8 +57,8 @@ def not_pairs(headers: Any) -> str:
     for item in headers:
         if isinstance(item, (str, bytes, dict)) or not isinstance(item, Iterable):
             return f"a header is {kind(item)}, not a pair"
-        if type(item) not in (list, tuple):
-            continue
+        if not isinstance(item, (list, tuple)) or type(item) not in (list, tuple):
+            continue  # a look would change it, or run code that is not ours
         if len(item) != 2:
             return f"a header has {len(item)} items"
         name, value = item

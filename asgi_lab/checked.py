@@ -1,0 +1,301 @@
+"""The rules, beside the tracer: each call of a layer is checked as it goes, and goes on unchanged.
+
+    app <- counted calls <- traced door <- checked door <- server, or the layer outside
+
+The checked door lies outside the traced one, so that a finding follows the event that it is about.
+The app gets plain functions in front of both: they alone see a call that is never awaited. What is
+checked, and what the rules are, is in `asgi_lab.spec`; here is only where things come from.
+
+Nothing here raises: a message that resists being looked at is not looked at.
+"""
+
+import asyncio
+import inspect
+import sys
+from asyncio import _get_running_loop
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from types import CoroutineType, FrameType
+from typing import Any
+
+from asgi_lab.atoms import Facts, raised_at
+from asgi_lab.layers import layer_name
+from asgi_lab.lives import Lives
+from asgi_lab.recorder import Recorder
+from asgi_lab.running import current
+from asgi_lab.source import caller, defined, is_library, place
+from asgi_lab.spec.case import Finding
+from asgi_lab.spec.machine import RAISE, RECEIVE, RETURN, SEND
+from asgi_lab.spec.rules import group
+from asgi_lab.spec.step import ASK, Findings, answered, opened, step
+from asgi_lab.tracer import traced_call
+from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
+from asgi_lab.verdicts import Verdicts
+
+CANCEL = "cancel"
+
+KEYS = ("type", "http_version", "scheme", "method", "path", "raw_path", "query_string", "headers",
+        "client", "server")  # fmt: skip
+"""What of a scope is the server's. The rest, and root_path, frameworks change as they route."""
+
+OUTERMOST = ("R2", "R5")
+"""Rules of servers that do not bind a middleware: one may undo the client's compression."""
+
+Wrap = Callable[[ASGIApp], ASGIApp]
+
+
+class Checker:
+    """Checks all connections of a traced app. `call` stands in the place of `traced_call`."""
+
+    def __init__(self, recorder: Recorder, wrap: Wrap | None) -> None:
+        self.recorder = recorder
+        self.lives = Lives()
+        self._wrap = wrap
+        self._verdicts: dict[int, Verdicts] = {}
+        self._told_legacy = False
+
+    async def call(
+        self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, layer: int, facts: Facts
+    ) -> Any:
+        """Call an app as the given layer of the current connection, traced and checked."""
+        recorder, number, _ = current.get()
+        if recorder is not self.recorder:
+            return await traced_call(app, scope, receive, send, layer, facts)
+        door = Door(self._verdicts_of(number, layer), self.lives, app, layer)
+        door.opens(scope)
+        self._note_legacy(door, app)
+        entered = door.inside(app)
+        if self._wrap is not None and not layer:
+            entered = self._wrap(entered)
+        try:
+            result = await traced_call(entered, scope, *door.outside(receive, send), layer, facts)
+        except asyncio.CancelledError:
+            door.ends(CANCEL)
+            raise
+        except BaseException as error:
+            door.ends(RAISE, error)
+            raise
+        else:
+            door.ends(RETURN)
+            return result
+        finally:
+            if not layer:
+                self._verdicts.pop(number, None)
+                door.closes()
+
+    def _verdicts_of(self, number: int, layer: int) -> Verdicts:
+        if not layer or number not in self._verdicts:
+            self._verdicts[number] = Verdicts(self.recorder, number)
+        return self._verdicts[number]
+
+    def _note_legacy(self, door: "Door", app: Any) -> None:
+        legacy = getattr(app, "legacy", None)
+        if legacy is not None and not self._told_legacy:
+            self._told_legacy = True
+            finding = Finding("G8", "the app takes the scope alone, as in ASGI 2")
+            door.verdicts.at_once(0, finding, defined(legacy))
+
+
+def looks(method: Any) -> Any:
+    """Make a method that looks at what passes: whatever it raises is not the app's business."""
+
+    def looking(self: "Door", *given: Any) -> Any:
+        if self.blind:
+            return ()
+        try:
+            return method(self, *given)
+        except Exception:
+            self.blind = True
+            return ()
+
+    return looking
+
+
+class Door:
+    """One call of one layer: what is known of it, and how its app is asked and answered."""
+
+    def __init__(self, verdicts: Verdicts, lives: Lives, app: ASGIApp, layer: int) -> None:
+        self.verdicts = verdicts
+        self.lives = lives
+        self.layer = layer
+        self.app = app
+        self.scope: Any = None
+        self.blind = False
+        """Whether something resisted being looked at: from then on nothing is known for sure."""
+        verdicts.names[layer] = layer_name(app)
+        self._calls: list[tuple[FrameType, int]] = []
+        """Calls of send and receive that have not begun: who made them, at which instruction."""
+        self._frame: FrameType | None = None
+
+    # --- what passes
+
+    @looks
+    def opens(self, scope: Any) -> None:
+        """Take the scope."""
+        self.case, findings = opened(scope)
+        if type(scope) is dict:
+            self.scope, self._given = scope, [scope.get(key) for key in KEYS]
+        self._tell(findings, lambda: defined(self.app))
+        if not self.layer:
+            told = self.lives.begins(self, scope, _get_running_loop())
+            self._tell(told, lambda: defined(self.app))
+
+    @looks
+    def sends(self, message: Any) -> Findings:
+        """Take a message of the app; return which rules it breaks."""
+        self.case, findings = step(self.case, SEND, message)
+        if findings:
+            self._tell(findings, lambda: caller(sys._getframe()))
+        return findings
+
+    @looks
+    def sent(self, message: Any, error: BaseException | None, faults: Findings) -> None:
+        """Take note of how the server, or the layer outside, took a message."""
+        self.case, findings = answered(self.case, message, error, faults)
+        if findings and not self.layer:
+            self._tell(findings, lambda: caller(sys._getframe()))
+
+    @looks
+    def asks(self) -> None:
+        """Take note that the app asks for a message."""
+        self.case, findings = step(self.case, ASK)
+        if findings:
+            self._tell(findings, lambda: caller(sys._getframe()))
+
+    @looks
+    def receives(self, message: Any) -> None:
+        """Take a message for the app."""
+        self.case, findings = step(self.case, RECEIVE, message)
+        if not self.layer and self.case.type == "lifespan":
+            findings += self.lives.hears(self)
+        if findings:
+            self._tell(findings, lambda: caller(sys._getframe()))
+
+    @looks
+    def ends(self, verb: str, error: BaseException | None = None) -> None:
+        """Take note of how the call ended."""
+        frame, self._frame = self._frame, None
+        calls, self._calls = self._calls, []
+        for by, instruction in calls if verb != CANCEL else ():
+            self._broken(Finding("G5", "a call of send() or receive() was not awaited"),
+                         place(by, line_of(by, instruction)))  # fmt: skip
+        stopping = self.case.type == "lifespan" and self.case.stands == "stopping"
+        self.case, findings = step(self.case, verb, error)
+        if verb == CANCEL and stopping and not self.layer:
+            what = "the app was cancelled before it had answered lifespan.shutdown"
+            findings += (Finding("L-5", what),)
+        self._tell(findings, lambda: raised_at(error) if error else place_of(frame))
+        if self.scope is not None:
+            changed = [
+                key for key, given in zip(KEYS, self._given, strict=True)
+                if self.scope.get(key) is not given
+            ]  # fmt: skip
+            for key in changed[:1]:
+                finding = Finding("G6", f"scope['{key}'] was changed in place")
+                self._tell((finding,), lambda: defined(self.app))
+        self.scope, self._given = None, []
+
+    def closes(self) -> None:
+        """Take note that the connection is over."""
+        with suppress(Exception):
+            self.verdicts.close()
+        self.lives.ends(self)
+
+    def _broken(self, finding: Finding, at: str) -> None:
+        self.case = self.case._replace(broken=True)
+        self.verdicts.at_once(self.layer, finding, at)
+
+    def _tell(self, findings: Findings, where: Callable[[], str]) -> None:
+        for finding in findings:
+            if group(finding.rule) in ("G", "H", "W", "L", "X"):
+                self.verdicts.of_app(self.layer, finding, where)
+            elif not self.layer or finding.rule not in OUTERMOST:
+                self.verdicts.of_server(self.layer, finding, where)
+
+    # --- where it passes
+
+    def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """Return `receive` and `send` so that what passes is checked."""
+        calls = self._calls
+
+        async def checked_receive() -> Message:
+            if calls:
+                calls.pop()
+            self.asks()
+            message = await receive()
+            self.receives(message)
+            return message
+
+        async def checked_send(message: Message) -> None:
+            if calls:
+                calls.pop()
+            faults = self.sends(message)
+            try:
+                await send(message)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                self.sent(message, error, faults)
+                raise
+            if faults:
+                self.sent(message, None, faults)
+
+        return checked_receive, checked_send
+
+    def inside(self, app: ASGIApp) -> ASGIApp:
+        """Return the app so that calls which are never awaited are seen, and where it returned."""
+
+        def entered(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+            coro = app(scope, *self._counted(receive, send))
+            if type(coro) is CoroutineType:
+                self._frame = coro.cr_frame
+            return coro
+
+        return entered
+
+    def _counted(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        note = self._calls.append
+
+        def traced_receive() -> Any:
+            frame = sys._getframe(1)
+            note((frame, frame.f_lasti))
+            return receive()
+
+        def traced_send(*message: Any, **named: Any) -> Any:
+            frame = sys._getframe(1)
+            if len(message) != 1 or named:
+                self._wrong_call(len(message) + len(named), frame)
+                return send(*message, **named)
+            note((frame, frame.f_lasti))
+            return send(*message)
+
+        return coroutine_function(traced_receive), coroutine_function(traced_send)
+
+    @looks
+    def _wrong_call(self, count: int, frame: FrameType) -> None:
+        what = f"send() was called with {count} arguments"
+        if count == 1:
+            what = "send() was called with its message as a keyword"
+        self._broken(Finding("G5", what), place(frame, frame.f_lineno))
+
+
+def coroutine_function(function: Any) -> Any:
+    """Mark a plain function as one that returns a coroutine, for those who ask before they call."""
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
+
+
+def place_of(frame: FrameType | None) -> str:
+    """Return where a call ended, if that was in the user's code."""
+    if frame is None or is_library(frame.f_code.co_filename):
+        return ""
+    return place(frame, frame.f_lineno)
+
+
+def line_of(frame: FrameType, instruction: int) -> int:
+    """Return the line of an instruction, given in bytes of the frame's code."""
+    lines = frame.f_code.co_lines()
+    found = (line for start, end, line in lines if start <= instruction < end and line)
+    return next(found, frame.f_code.co_firstlineno)

@@ -1,0 +1,97 @@
+"""What is noted of broken rules: who broke them, and each once.
+
+A message passes the doors of all layers, and a fault with it. It counts when it reaches the other
+side, and then whoever made it is named: an app's fault when the server gets it, and the innermost
+layer in which it was seen made it; a server's fault at once, and a layer that shows one which the
+layers outside it have not shown has made it itself. So what a middleware mends is none, and what it
+merely passes on is not its own.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from asgi_lab.atoms import atom
+from asgi_lab.recorder import Recorder
+from asgi_lab.spec.case import Finding
+
+MOST = 64
+"""Different findings noted of one connection, and findings that wait for the door of the server."""
+
+Where = Callable[[], str]
+"""Looks up the place in the source: only done if it is needed."""
+
+Key = tuple[str, str]
+
+
+class Verdicts:
+    """The findings of one connection."""
+
+    def __init__(self, recorder: Recorder, door: int) -> None:
+        self._recorder = recorder
+        self._door = door
+        self.names: dict[int, str] = {}
+        """What its layers are called."""
+        self._waiting: dict[Key, list[tuple[int, str, str]]] = {}
+        """Of faults of inner layers: the layer, what was seen, and where."""
+        self._shown: dict[tuple[str, str, int], int] = {}
+        """How many faults of a server each layer has shown."""
+        self._noted: dict[tuple[str, int, str], tuple[list[int], tuple[Any, ...]]] = {}
+
+    def of_app(self, layer: int, finding: Finding, where: Where) -> None:
+        """Take note that the app called as this layer broke a rule."""
+        key = (finding.rule, finding.type)
+        waiting = self._waiting.setdefault(key, [])
+        if layer:
+            if len(waiting) < MOST:
+                waiting.append((layer, finding.what, where()))
+            return
+        if not waiting:
+            self._note(0, finding, self._side(0), where())
+            return
+        innermost, what, at = max(waiting, key=lambda one: one[0])
+        for passed in {one[0] for one in waiting}:
+            waiting.remove(next(one for one in waiting if one[0] == passed))
+        self._note(innermost, finding._replace(what=what), self._side(innermost), at)
+
+    def of_server(self, layer: int, finding: Finding, where: Where) -> None:
+        """Take note that whoever called this layer broke a server's rule."""
+        key = (finding.rule, finding.type)
+        count = self._shown[*key, layer] = self._shown.get((*key, layer), 0) + 1
+        if any(self._shown.get((*key, outer), 0) >= count for outer in range(layer)):
+            return
+        side = (("side", "middleware"), ("who", self.names.get(layer - 1, "")))
+        self._note(max(layer - 1, 0), finding, side if layer else (("side", "server"),), where())
+
+    def at_once(self, layer: int, finding: Finding, at: str) -> None:
+        """Take note of a fault of an app that no door further out would see."""
+        self._note(layer, finding, self._side(layer), at)
+
+    def _side(self, layer: int) -> tuple[tuple[str, str], ...]:
+        if layer == max(self.names, default=0):
+            return (("side", "app"),)
+        return (("side", "middleware"), ("who", self.names.get(layer, "")))
+
+    def _note(
+        self, layer: int, finding: Finding, side: tuple[tuple[str, str], ...], at: str
+    ) -> None:
+        key = (finding.rule, layer, at)
+        if key in self._noted:
+            self._noted[key][0][0] += 1
+            return
+        if len(self._noted) >= MOST:
+            return
+        seen = (("type", finding.type), ("what", finding.what), ("at", at))
+        pairs = (("rule", finding.rule), *side, *(pair for pair in seen if pair[1]))
+        self._noted[key] = ([1], pairs)
+        self._append(layer, pairs)
+
+    def _append(self, layer: int, pairs: tuple[Any, ...]) -> None:
+        recorder = self._recorder
+        facts = recorder.keep((atom(pairs),))
+        recorder.append((recorder.clock(), "finding", self._door + layer, 0, *facts))
+
+    def close(self) -> None:
+        """Tell, at the end, how often what came more than once came."""
+        for (_, layer, _), ((count,), pairs) in self._noted.items():
+            if count > 1:
+                self._append(layer, (*pairs, ("count", count)))
