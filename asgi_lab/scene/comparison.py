@@ -1,7 +1,7 @@
 """The same workload twice, on one axis of time: a lane a request, waiting in line included."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -113,7 +113,7 @@ def comparison(compared: Compared, *, rows: int | None = None) -> Scene:
         detail = f"{side.served_by} · {took}"
         groups.append(Group(side.name, detail, first, max(len(lanes) - 1, first)))
         if some and len(lanes) - first == len(some):
-            notes += _notes(some, first)
+            notes += _notes(some, first, WORKERS if _is_wsgi(side.trace) else LOOP)
     title = compared.verdict()
     return Scene(
         "comparison",
@@ -158,17 +158,22 @@ def _lanes(
     return [Lane(r.label, "", (), RAISE if r.failed else "", r.conn) for r in some]
 
 
-WORDS = {
-    LINE: "waits in line for a free worker",
+WORKERS = {LINE: "waits in line: all workers are busy"}
+LOOP = {
+    LINE: "waits in line: another request holds the event loop",
     BLOCKED: "cannot run: another request holds the event loop",
 }
-"""What is said in the picture of the longest wait of a side."""
+"""What is said in the picture of the longest wait of a side, by what serves it."""
 
 
-def _notes(some: Sequence[Request], first: int) -> list[Note]:
-    """Return what to say in the picture: who waits, and why; or that all wait at once."""
+def _is_wsgi(trace: Trace) -> bool:
+    return any(event.type == "wsgi" for event in trace if event.kind == "scope")
+
+
+def _notes(some: Sequence[Request], first: int, words_of: Mapping[str, str]) -> list[Note]:
+    """Return what to say in the picture: who waits, and why; or that nobody does."""
     begin = _start(some)
-    for role, words in WORDS.items():
+    for role, words in words_of.items():
         waits = [
             (until - since, lane, since - begin)
             for lane, request in enumerate(some, first)
@@ -184,7 +189,9 @@ def _notes(some: Sequence[Request], first: int) -> list[Note]:
     )
     if awaiting == len(some) > 1 and not holding:
         middle = (some[0].end - begin) / 2
-        return [Note(middle, first, f"all {len(some)} wait at the same time", AWAIT)]
+        return [
+            Note(middle, first, f"all {len(some)} at the same time: nobody waits in line", AWAIT)
+        ]
     return []
 
 
