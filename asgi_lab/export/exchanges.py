@@ -28,9 +28,10 @@ class Exchange:
     """All its other events, inner layers' too."""
 
     @property
-    def start(self) -> Event | None:
-        """The message that begins the response."""
-        return next((event for event in self.sent if event.type in STARTS), None)
+    def answered(self) -> Event | None:
+        """The message that begins the response, or accepts the WebSocket."""
+        begins = (*STARTS, "websocket.accept")
+        return next((event for event in self.sent if event.type in begins), None)
 
     @property
     def body(self) -> list[Event]:

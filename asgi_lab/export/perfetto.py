@@ -11,7 +11,6 @@ The format is Google's document "Trace Event Format". What its readers cannot st
 control characters, and escapes for half a character.
 """
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from asgi_lab import __version__
 from asgi_lab.connection import Connection
 from asgi_lab.events import Event, Trace
+from asgi_lab.export import write_text
 from asgi_lab.export.running import running
 from asgi_lab.export.tracks import Entry, Tracks, closed, instant, opened
 from asgi_lab.loop import Busy
@@ -47,9 +47,7 @@ def write_perfetto(trace: Trace, path: str | Path) -> None:
 
     Raises `OSError` if the file cannot be written.
     """
-    file = Path(path)
-    data = document(trace).encode()
-    file.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
+    write_text(document(trace), path)
 
 
 def document(trace: Trace) -> str:
