@@ -29,7 +29,7 @@ PLACES: dict[str, dict[str, tuple[int, float]]] = {
     },
     "lifespan": {
         "called": (0, 0), "starting": (0, 1), "running": (0, 2), "stopping": (0, 3),
-        "ended": (0, 4), "over": (0, 5),
+        "stopped": (0, 4), "over": (0, 5), "failed": (1, 2),
     },
 }  # fmt: skip
 """Of each thread and state: its row and its column."""
@@ -37,7 +37,7 @@ PLACES: dict[str, dict[str, tuple[int, float]]] = {
 ROWS = {thread: 1 + max(row for row, _ in places.values()) for thread, places in PLACES.items()}
 
 
-RARE = ("response.trailers", "socket.denying")
+RARE = ("response.trailers", "socket.denying", "lifespan.failed")
 """States that are drawn only of a conversation that was in them."""
 
 
