@@ -83,7 +83,13 @@ class Picture:
         """Return the picture as a widget. Raises ImportError without anywidget."""
         from asgi_lab.view.widget import TraceWidget
 
-        return TraceWidget(self._laid(LANES), self.trace)
+        return TraceWidget(self.laid(), self.trace)
+
+    def laid(self, rows: int = LANES) -> Scene:
+        """Return the scene in at most so many lanes. Raises ValueError where there is only text."""
+        if self.layout is None:
+            raise ValueError("of this there is text, and no picture")
+        return self.layout(rows)
 
     def save(self, path: str | Path, *, size: Size = "cell") -> None:
         """Write the picture to a file: `.png`, `.svg`, `.txt`. Raises ValueError for another."""
@@ -118,14 +124,9 @@ class Picture:
             data |= view(widget) if widget is not None else {}
         return data, about
 
-    def _laid(self, rows: int) -> Scene:
-        if self.layout is None:
-            raise ValueError("of this there is text, and no picture")
-        return self.layout(rows)
-
     @cached_property
     def _image(self) -> Scene:
-        return self._laid(ROWS)
+        return self.laid(ROWS)
 
 
 def plain(renderable: RenderableType, width: int = WIDTH) -> str:

@@ -1,0 +1,1 @@
+"""What a lesson needs besides the lab itself."""
