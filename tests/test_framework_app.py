@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +24,7 @@ from asgi_lab.framework import (
     Response,
     Route,
     Router,
+    StreamingResponse,
     TextResponse,
     WebSocket,
 )
@@ -118,6 +119,41 @@ def test_reverse_urls() -> None:
         app.path_for("none")
     with pytest.raises(ValueError, match="cannot be -1"):
         app.path_for("item", id=-1)
+
+
+def test_a_parameter_may_have_any_name() -> None:
+    app = App()
+
+    @app.get("/{name}/{self}")
+    async def page(request: Request) -> str:
+        return request.url_for("page", name="a", self="b")
+
+    assert app.path_for("page", name="ada", self="x") == "/ada/x"
+    assert ask(app, get("/1/2", headers={"host": "h"}))[0].text == "http://h/a/b"
+
+
+def test_mistakes_are_told_at_once() -> None:
+    app = App()
+
+    async def plain(app: App) -> AsyncIterator[None]:
+        yield
+
+    def chunks() -> list[str]:
+        return ["a"]
+
+    mistakes: list[tuple[Callable[[], object], str]] = [
+        (lambda: app.get(chunks), r'@app\.get\("/items"\)'),  # type: ignore[arg-type]
+        (lambda: app.websocket(chunks), "expected a path"),  # type: ignore[arg-type]
+        (lambda: app.route("/", "GET")(chunks), "methods are a list"),
+        (lambda: app.middleware("http"), "such as GZip"),  # type: ignore[type-var]
+        (lambda: App(lifespan=plain), "asynccontextmanager"),  # type: ignore[arg-type]
+        (lambda: Response({"a": 1}), "JSONResponse"),
+        (lambda: StreamingResponse("text"), "pieces"),
+        (lambda: StreamingResponse(chunks), "pieces"),  # type: ignore[arg-type]
+    ]
+    for mistake, words in mistakes:
+        with pytest.raises(TypeError, match=words):
+            mistake()
 
 
 def test_a_handler_finds_routes_of_its_own_app_and_of_those_around() -> None:

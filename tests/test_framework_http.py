@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -175,6 +177,22 @@ def test_a_body_that_is_not_what_it_should_be() -> None:
     )
     statuses = [result.status for result in found]
     assert statuses == [400, 400, 400, 413, 200, 415, *4 * [400], 413, 413, 413, 400, 200]
+
+
+@pytest.mark.parametrize("found", [None, ModuleType("multipart")], ids=["none", "another"])
+def test_a_parser_that_is_missing_is_named(
+    found: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "multipart", found)
+    app = App()
+
+    @app.post("/")
+    async def form(request: Request) -> str:
+        return str(len(await request.form()))
+
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    assert ask(app, post("/", "--x--", headers=kind))[0].status == 500
+    assert "pip install 'asgi-lab[framework]'" in caplog.text
 
 
 def test_a_large_file_goes_to_the_disk_and_away(tmp_path: Path) -> None:
@@ -378,6 +396,24 @@ def test_the_request_is_read_while_the_response_is_sent() -> None:
     whole, left = ask(app, post("/", chunks), post("/", chunks, hang_up=after(bytes=8)))
     assert (whole.text, whole.seconds) == ("ONE TWO THREE", pytest.approx(2, abs=0.1))
     assert left.body == b"ONE TWO "
+
+
+def test_a_request_that_has_come_is_read_though_the_client_stays() -> None:
+    """Whoever waits for the client to leave holds up nobody who reads slowly."""
+    app = App()
+
+    @app.post("/")
+    async def echo(request: Request) -> StreamingResponse:
+        async def slowly() -> AsyncIterator[bytes]:
+            async for chunk in request.stream():
+                await asyncio.sleep(1)
+                yield chunk
+
+        return StreamingResponse(slowly())
+
+    pieces: Any = ["one ", pause(0.1), "two ", pause(0.1), "three"]
+    whole = ask(app, post("/", pieces))[0]
+    assert (whole.text, whole.error) == ("one two three", "")
 
 
 def test_a_handler_may_wait_for_its_client_to_leave() -> None:

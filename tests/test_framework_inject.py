@@ -332,7 +332,12 @@ def test_what_cannot_be_given_is_told_at_once() -> None:
 
     def unknown(name: "Nothing") -> None: ...  # type: ignore[name-defined] # noqa: F821
 
+    def strange(file: set[int]) -> None: ...
+
+    def default(key: Any = Depends(starred)) -> None: ...  # noqa: B008
+
     for handler, words in ((starred, "cannot be injected"), (positional, "by name"),
-                           (unknown, "cannot be evaluated")):  # fmt: skip
+                           (unknown, "cannot be evaluated"), (strange, "Depends"),
+                           (default, r"Annotated\[\.\.\., Depends")):  # fmt: skip
         with pytest.raises(TypeError, match=words):
             app.get("/")(handler)

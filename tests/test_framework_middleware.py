@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -325,6 +326,12 @@ async def seen(app: App, cookie: str) -> Any:
         client.cookies["session"] = cookie
         line = f"session={cookie}".encode().decode("latin-1")
         return (await client.get("/see", headers={"cookie": line})).json()
+
+
+def test_a_signer_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "itsdangerous", None)
+    with pytest.raises(ModuleNotFoundError, match=r"asgi-lab\[framework\]"):
+        Sessions(App(), SECRET)
 
 
 def test_without_sessions_there_is_none() -> None:

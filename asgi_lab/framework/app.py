@@ -15,6 +15,7 @@ An app is an ASGI app that wraps others, and that is all it does; each part can 
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from inspect import isasyncgenfunction
 from typing import Any, TypeVar
 
 from asgi_lab.framework.endpoints import Handler, http_endpoint, websocket_endpoint
@@ -40,6 +41,8 @@ class App:
         debug: bool = False,
         lifespan: Callable[["App"], Context] | None = None,
     ) -> None:
+        if isasyncgenfunction(lifespan):
+            raise TypeError(f"{lifespan} needs @asynccontextmanager above it")
         self.router = Router(routes)
         self.debug = debug
         self.error_handlers: dict[Key, ErrorHandler] = {}
@@ -74,8 +77,12 @@ class App:
     def middleware(self, layer: M, **options: Any) -> M:
         """Wrap all routes in `layer(app, **options)`, within the layers added before.
 
-        Raises RuntimeError once the app has been called.
+        Raises RuntimeError once the app has been called, and TypeError for what wraps no app.
         """
+        if not callable(layer):
+            raise TypeError(
+                f"expected a class such as GZip, or a function of an app; got {layer!r}"
+            )
         if self.middleware_stack is not None:
             raise RuntimeError("the app is running: add middleware before its first request")
         self._middleware.append((layer, options))
@@ -85,6 +92,7 @@ class App:
         self, path: str, methods: Iterable[str] | None = ("GET",), name: str | None = None
     ) -> Callable[[H], H]:
         """Answer these methods of a path; None: all. The name is by default the handler's."""
+        check_path(path)
 
         def put(handler: H) -> H:
             endpoint = http_endpoint(handler)
@@ -115,6 +123,7 @@ class App:
 
     def websocket(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Hold WebSocket conversations."""
+        check_path(path)
 
         def put(handler: H) -> H:
             endpoint = websocket_endpoint(handler)
@@ -149,3 +158,9 @@ class App:
 def name_of(handler: Handler) -> str:
     """Return a handler's name: its function's, or its class's."""
     return str(getattr(handler, "__name__", type(handler).__name__))
+
+
+def check_path(path: object) -> None:
+    """Raise TypeError if it is the handler: a decorator was written without its path."""
+    if not isinstance(path, str):
+        raise TypeError(f'expected a path, as in @app.get("/items"); got {path!r}')

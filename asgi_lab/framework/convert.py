@@ -65,7 +65,10 @@ def convert(value: Any, wanted: Any) -> Any:
 
 
 def check(wanted: Any) -> None:
-    """Raise TypeError for a type that nothing can be converted to, as far as that can be told."""
+    """Raise TypeError for a type that nothing can be converted to. Fields are not looked into."""
+    if get_origin(wanted) is not Literal:
+        for part in get_args(wanted):
+            check(part)
     try:
         convert(None, wanted)
     except Mismatch:
@@ -82,7 +85,7 @@ def convert_plain(value: Any, wanted: Any) -> Any:
         text = str(value).lower()
         return one_of(TRUTH, text if text in TRUTH else value, "true or false")
     if wanted not in FROM_TEXT:
-        raise TypeError(f"{wanted} is none of the types that text or JSON is converted to")
+        raise TypeError(f"text and JSON cannot be converted to {wanted}")
     if type(value) is wanted:
         return value
     if wanted is float and type(value) is int:

@@ -40,7 +40,7 @@ class FileResponse(Response):
     The call raises OSError if the file cannot be read; nothing has been sent then.
     """
 
-    has_length = False  # it is known when the file is opened
+    is_whole = False  # it is read when it is sent
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class FileResponse(Response):
         filename: str | None = None,
     ) -> None:
         kind = media_type or guess_type(filename or str(path))[0] or "application/octet-stream"
-        super().__init__(b"", status, headers, kind)
+        super().__init__(None, status, headers, kind)
         self.path = path
         self.headers.setdefault("accept-ranges", "bytes")
         if filename is not None:

@@ -7,6 +7,7 @@ well-kept parser, `multipart`; it is loaded by the first such form.
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,7 +18,6 @@ from asgi_lab.framework.headers import Headers, Pairs, as_headers
 SPOOL = 1024 * 1024  # bytes of a file that stay in memory
 MAX_FIELDS = 1024 * 1024  # bytes of all fields that are no files
 MAX_PARTS = 1000
-NOT_INSTALLED = "multipart forms need multipart: pip install 'asgi-lab[framework]'"
 
 
 class UploadFile:
@@ -88,14 +88,8 @@ async def parse_form(content_type: str, stream: AsyncIterable[bytes]) -> Form:
 
 
 async def parse_multipart(content_type: str, stream: AsyncIterable[bytes]) -> Form:
-    """Read a multipart form. A part with a filename is a file (RFC 7578, section 4.2).
-
-    Raises ModuleNotFoundError if `multipart` is not installed.
-    """
-    try:
-        import multipart  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(NOT_INSTALLED) from None
+    """Read a multipart form. A part with a filename is a file (RFC 7578, section 4.2)."""
+    multipart = parser_library()
     boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
     parts: list[tuple[str, UploadFile | bytearray]] = []
     room = MAX_FIELDS
@@ -121,6 +115,21 @@ async def parse_multipart(content_type: str, stream: AsyncIterable[bytes]) -> Fo
     return Form(
         (name, value if isinstance(value, UploadFile) else value.decode("utf-8", "replace"))
         for name, value in parts
+    )
+
+
+def parser_library() -> Any:
+    """Return `multipart`. Raises ModuleNotFoundError if it is not installed.
+
+    `python-multipart`, another parser, may be there under the same name.
+    """
+    with suppress(ModuleNotFoundError):
+        import multipart  # type: ignore[import-untyped]
+
+        if hasattr(multipart, "PushMultipartParser"):
+            return multipart
+    raise ModuleNotFoundError(
+        "multipart forms need multipart: pip install 'asgi-lab[framework]'", name="multipart"
     )
 
 

@@ -39,19 +39,16 @@ class Member:
     def __init__(self, socket: WebSocket, limit: int) -> None:
         self.socket = socket
         self.waiting: deque[str | bytes] = deque(maxlen=limit)  # full, it drops its oldest
-        self.dropped = 0
         self.too_slow = asyncio.Event()
         self._some = asyncio.Event()
 
     def put(self, message: str | bytes, close_if_slow: bool) -> None:
         """Send that when its turn comes."""
-        if len(self.waiting) == self.waiting.maxlen:
-            if close_if_slow:
-                self.too_slow.set()
-                return
-            self.dropped += 1
-        self.waiting.append(message)
-        self._some.set()
+        if close_if_slow and len(self.waiting) == self.waiting.maxlen:
+            self.too_slow.set()
+        else:
+            self.waiting.append(message)
+            self._some.set()
 
     async def write(self) -> None:
         """Send what waits. Raises WebSocketDisconnect when the client has left."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, is_dataclass
 from typing import Annotated, Any, get_args, get_origin
 
 from asgi_lab.framework.background import BackgroundTasks
-from asgi_lab.framework.calling import as_context, call, is_async
+from asgi_lab.framework.calling import as_context, call
 from asgi_lab.framework.convert import Mismatch, check, convert
 from asgi_lab.framework.exceptions import HTTPError
 from asgi_lab.framework.requests import HTTPConnection, Request
@@ -60,7 +60,9 @@ class Plan:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.sources = {each.name: source_of(function, each) for each in parameters_of(function)}
+        self.sources: dict[str, Source] = {
+            each.name: source_of(function, each) for each in parameters_of(function)
+        }
 
     async def call(self, injection: Injection) -> Any:
         """Call the function with what it needs. Raises HTTPError 422, or what it raises.
@@ -174,9 +176,15 @@ class Dependency:
         return value
 
 
-def source_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
-    """Return what provides a parameter: Known, Value or Dependency."""
+Source = Known | Value | Dependency
+
+
+def source_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Source:
+    """Return what provides a parameter. Raises TypeError if nothing can."""
     name, wanted, marks = parameter.name, parameter.annotation, []
+    if isinstance(parameter.default, Depends | Body):
+        mark = type(parameter.default).__name__
+        raise TypeError(f"{function}: write {name}: Annotated[..., {mark}(...)], not {name}={mark}")
     if get_origin(wanted) is Annotated:
         wanted, *marks = get_args(wanted)
     for mark in marks:
@@ -190,7 +198,8 @@ def source_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any
     try:
         check(wanted)
     except TypeError as error:
-        raise TypeError(f"{function}: {name}: {error}; or say Depends(...)") from None
+        hint = "say where it comes from: Annotated[..., Depends(function)]"
+        raise TypeError(f"{function}: {name}: {error}; {hint}") from None
     in_body = is_object(wanted) or any(isinstance(mark, Body) for mark in marks)
     return Value(name, wanted, parameter.default, in_body)
 
@@ -206,9 +215,8 @@ def parameters_of(function: Callable[..., Any]) -> Iterator[inspect.Parameter]:
         raise TypeError(f"{function}: an annotation cannot be evaluated: {error}") from None
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            if is_async(function) or inspect.isfunction(function):
-                raise TypeError(f"{function}: *{parameter.name} cannot be injected")
-            continue
+            hint = "a decorator between should use functools.wraps"
+            raise TypeError(f"{function}: *{parameter.name} cannot be injected; {hint}")
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise TypeError(f"{function}: {parameter.name} cannot be given by name")
         yield parameter

@@ -18,6 +18,10 @@ from asgi_lab.framework.headers import Headers, Pairs
 from asgi_lab.framework.receiving import Inbox
 from asgi_lab.types import Receive, Scope
 
+ROUTERS = "asgi_lab.routers"
+"""In the scope, the routers on the way, the innermost first, each with its `root_path`. The name is
+our own: other frameworks put theirs there, too."""
+
 MAX_BODY = 16 * 1024 * 1024
 """Bytes of body that are held in memory for one request; `stream` has no limit."""
 
@@ -94,7 +98,7 @@ class HTTPConnection:
 
         Raises LookupError if there is none of that name, with these parameters.
         """
-        for router, root_path in self.scope.get("asgi_lab.routers", ()):  # the inner ones first
+        for router, root_path in self.scope.get(ROUTERS, ()):
             try:
                 path: str = router.path_for(name, **params)
             except LookupError:

@@ -34,7 +34,7 @@ class Response:
     """A whole response, its body at hand. A str is encoded as UTF-8."""
 
     media_type = ""
-    has_length = True
+    is_whole = True
 
     def __init__(
         self,
@@ -47,9 +47,10 @@ class Response:
         self.status = status
         self.headers = as_headers(headers)
         self.background = background
-        self.body = self.render(body)
-        if self.has_length and status not in BODILESS:
-            self.headers.setdefault("content-length", str(len(self.body)))
+        if self.is_whole:
+            self.body = self.render(body)
+            if status not in BODILESS:
+                self.headers.setdefault("content-length", str(len(self.body)))
         media_type = media_type or self.media_type
         if media_type.startswith("text/") and "charset=" not in media_type:
             media_type += "; charset=utf-8"
@@ -58,7 +59,11 @@ class Response:
 
     def render(self, body: Any) -> bytes:
         """Return the body as bytes. Raises TypeError if it is neither text nor bytes."""
-        return body.encode() if isinstance(body, str) else bytes(memoryview(body))
+        if isinstance(body, str):
+            return body.encode()
+        if isinstance(body, bytes | bytearray | memoryview):
+            return bytes(body)
+        raise TypeError(f"a body is text or bytes, got {body!r:.80}: JSONResponse sends more kinds")
 
     def set_cookie(self, name: str, value: str = "", **attributes: str | int | None) -> None:
         """Let the client keep a cookie, until it is closed or for `max_age` seconds.
@@ -125,9 +130,11 @@ class StreamingResponse(Response):
 
     `send` waits while the client is slow, and so does the iterator. It is closed when the client
     leaves. One that is not async is iterated in a worker thread.
+
+    Raises TypeError for what has no pieces: a text, or a generator function that was not called.
     """
 
-    has_length = False
+    is_whole = False
 
     def __init__(
         self,
@@ -137,7 +144,11 @@ class StreamingResponse(Response):
         media_type: str = "",
         background: BackgroundTasks | None = None,
     ) -> None:
-        super().__init__(b"", status, headers, media_type, background)
+        if isinstance(chunks, str | bytes) or not isinstance(chunks, AsyncIterable | Iterable):
+            raise TypeError(
+                f"expected the pieces of a body: a generator, a list; got {chunks!r:.80}"
+            )
+        super().__init__(None, status, headers, media_type, background)
         self.chunks = chunks if isinstance(chunks, AsyncIterable) else in_thread(chunks)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

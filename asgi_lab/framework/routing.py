@@ -22,10 +22,10 @@ from urllib.parse import quote
 from asgi_lab.framework.exceptions import HTTPError
 from asgi_lab.framework.headers import Headers
 from asgi_lab.framework.paths import CONVERTERS, Converter, PathTemplate
+from asgi_lab.framework.requests import ROUTERS
 from asgi_lab.framework.responses import RedirectResponse
 from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
-ROUTERS = "asgi_lab.routers"  # a name of our own: others put their routers into the scope, too
 HOST_CONVERTERS = {**CONVERTERS, "str": Converter("[^./:]+")}
 
 
@@ -77,7 +77,7 @@ class Route(BaseRoute):
         if not path.startswith("/"):
             raise ValueError(f'a path begins with "/", got {path!r}')
         if isinstance(methods, str):
-            raise TypeError(f'expected a list of methods, such as ["GET"]; got {methods!r}')
+            raise TypeError(f'methods are a list such as ["GET"], got {methods!r}')
         super().__init__(PathTemplate(path, converters), app, name)
         self.scope_type = scope_type
         self.methods = None if methods is None else frozenset(m.upper() for m in methods)

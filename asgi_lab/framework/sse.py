@@ -71,9 +71,7 @@ class EventResponse(StreamingResponse):
         self.headers.setdefault("cache-control", "no-store")
 
     def render(self, body: Any) -> bytes:
-        """Return an event as bytes; bytes are left as they are."""
-        if isinstance(body, bytes):
-            return body
+        """Return an event as bytes."""
         return (body if isinstance(body, ServerEvent) else ServerEvent(body)).encode()
 
     async def stream(self, send: Send) -> None:

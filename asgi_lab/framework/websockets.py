@@ -32,7 +32,7 @@ class WebSocket(HTTPConnection):
         super().__init__(scope)
         self._receive = receive
         self._send = send
-        self._asked = False
+        self._connected = False
         self.stage = "connecting"
         self.subprotocol: str | None = None
 
@@ -123,8 +123,8 @@ class WebSocket(HTTPConnection):
             raise StopAsyncIteration from None
 
     async def _connect(self) -> None:
-        if not self._asked:  # the answer comes after the question (www: "Connect")
-            self._asked = True
+        if not self._connected:  # the answer comes after the question (www: "Connect")
+            self._connected = True
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 self._gone(message)

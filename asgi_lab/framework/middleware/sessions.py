@@ -45,7 +45,7 @@ class Sessions:
             from itsdangerous import TimestampSigner
         except ModuleNotFoundError:
             raise ModuleNotFoundError(
-                "sessions need itsdangerous: pip install 'asgi-lab[framework]'"
+                "sessions need itsdangerous: pip install 'asgi-lab[framework]'", name="itsdangerous"
             ) from None
         secrets = [secret] if isinstance(secret, str) else list(secret)
         if not secrets or min(map(len, secrets)) < 16:
