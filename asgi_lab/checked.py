@@ -25,12 +25,12 @@ from asgi_lab.recorder import Recorder
 from asgi_lab.running import current
 from asgi_lab.source import caller, defined, is_library, place
 from asgi_lab.spec.case import Finding
-from asgi_lab.spec.machine import RAISE, RECEIVE, RETURN, SEND
+from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.rules import group
-from asgi_lab.spec.step import ASK, Findings, answered, opened, step
+from asgi_lab.spec.step import Findings, answered, opened, step
 from asgi_lab.tracer import traced_call
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
-from asgi_lab.verdicts import Verdicts
+from asgi_lab.verdicts import Place, Verdicts
 
 CANCEL = "cancel"
 
@@ -40,6 +40,9 @@ KEYS = ("type", "http_version", "scheme", "method", "path", "raw_path", "query_s
 
 OUTERMOST = ("R2", "R5")
 """Rules of servers that do not bind a middleware: one may undo the client's compression."""
+
+LEFT = ("H19", "H20", "W12", "W13")
+"""Rules about what is done after the client has left."""
 
 Wrap = Callable[[ASGIApp], ASGIApp]
 
@@ -126,6 +129,8 @@ class Door:
         self._calls: list[tuple[FrameType, int]] = []
         """Calls of send and receive that have not begun: who made them, at which instruction."""
         self._frame: FrameType | None = None
+        self._told_in = 0
+        """The task that was told that the client has left."""
 
     # --- what passes
 
@@ -145,6 +150,7 @@ class Door:
         """Take a message of the app; return which rules it breaks."""
         self.case, findings = step(self.case, SEND, message)
         if findings:
+            findings = self._knowing(findings)
             self._tell(findings, lambda: caller(sys._getframe()))
         return findings
 
@@ -160,12 +166,14 @@ class Door:
         """Take note that the app asks for a message."""
         self.case, findings = step(self.case, ASK)
         if findings:
-            self._tell(findings, lambda: caller(sys._getframe()))
+            self._tell(self._knowing(findings), lambda: caller(sys._getframe()))
 
     @looks
     def receives(self, message: Any) -> None:
         """Take a message for the app."""
         self.case, findings = step(self.case, RECEIVE, message)
+        if self.case.heard == "gone":
+            self._told_in = task()
         if not self.layer and self.case.type == "lifespan":
             findings += self.lives.hears(self)
         if findings:
@@ -178,17 +186,17 @@ class Door:
         calls, self._calls = self._calls, []
         for by, instruction in calls if verb != CANCEL else ():
             self._broken(Finding("G5", "a call of send() or receive() was not awaited"),
-                         place(by, line_of(by, instruction)))  # fmt: skip
+                         (place(by, line_of(by, instruction)), True))  # fmt: skip
         stopping = self.case.type == "lifespan" and self.case.stands == "stopping"
         self.case, findings = step(self.case, verb, error)
         if verb == CANCEL and stopping and not self.layer:
             what = "the app was cancelled before it had answered lifespan.shutdown"
             findings += (Finding("L-5", what),)
-        self._tell(findings, lambda: raised_at(error) if error else place_of(frame))
+        self._tell(findings, lambda: (raised_at(error) if error else place_of(frame), True))
         if self.scope is not None:
             changed = [
                 key for key, given in zip(KEYS, self._given, strict=True)
-                if self.scope.get(key) is not given
+                if (found := self.scope.get(key)) is not given and found != given
             ]  # fmt: skip
             for key in changed[:1]:
                 finding = Finding("G6", f"scope['{key}'] was changed in place")
@@ -201,11 +209,16 @@ class Door:
             self.verdicts.close()
         self.lives.ends(self)
 
-    def _broken(self, finding: Finding, at: str) -> None:
+    def _knowing(self, findings: Findings) -> Findings:
+        """Leave out what a task did that could not know that another was told of the end."""
+        knows = self._told_in in (0, task())
+        return tuple(f for f in findings if knows or f.rule not in LEFT)
+
+    def _broken(self, finding: Finding, at: Place) -> None:
         self.case = self.case._replace(broken=True)
         self.verdicts.at_once(self.layer, finding, at)
 
-    def _tell(self, findings: Findings, where: Callable[[], str]) -> None:
+    def _tell(self, findings: Findings, where: Callable[[], Place]) -> None:
         for finding in findings:
             if group(finding.rule) in ("G", "H", "W", "L", "X"):
                 self.verdicts.of_app(self.layer, finding, where)
@@ -276,7 +289,15 @@ class Door:
         what = f"send() was called with {count} arguments"
         if count == 1:
             what = "send() was called with its message as a keyword"
-        self._broken(Finding("G5", what), place(frame, frame.f_lineno))
+        self._broken(Finding("G5", what), (place(frame, frame.f_lineno), True))
+
+
+def task() -> int:
+    """Return a number for the task that is at work; 0 if that is none of asyncio's."""
+    try:
+        return id(asyncio.current_task())
+    except RuntimeError:
+        return 0
 
 
 def coroutine_function(function: Any) -> Any:

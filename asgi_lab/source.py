@@ -42,19 +42,21 @@ def place(frame: FrameType, line: int) -> str:
     return f"{_file(frame.f_code.co_filename, module)}:{line} in {inside.f_code.co_name}"
 
 
-def defined(function: Any) -> str:
-    """Return the place where an app is defined: a function, or its class's `__call__`."""
+def defined(function: Any) -> tuple[str, bool]:
+    """Return where an app is defined, a function or its class's `__call__`; and if by the user."""
     if not hasattr(function, "__code__"):
         function = getattr(type(function), "__call__", None)  # noqa: B004
     code = getattr(function, "__code__", None)
     if code is None:
-        return ""
+        return "", False
     file = _file(code.co_filename, str(function.__module__))
-    return f"{file}:{code.co_firstlineno} in {code.co_name}"
+    return f"{file}:{code.co_firstlineno} in {code.co_name}", not is_library(code.co_filename)
 
 
-def caller(frame: FrameType | None) -> str:
-    """Return the place in the user's code that led to this frame, or else in a library's.
+def caller(frame: FrameType | None) -> tuple[str, bool]:
+    """Return the place that led to this frame, and whether it is in the user's code.
+
+    If none is, that is the innermost one in a library.
 
     The search goes outwards, through the one layer of the app that is at work: it ends where the
     tracer called that layer, or where the event loop did.
@@ -67,11 +69,11 @@ def caller(frame: FrameType | None) -> str:
         if name.startswith(_BOUNDS):
             break
         if not is_library(name):
-            return place(frame, frame.f_lineno)
+            return place(frame, frame.f_lineno), True
         if not within and not name.startswith((_STDLIB, "<frozen")):
             within = place(frame, frame.f_lineno)
         frame = frame.f_back
-    return within
+    return within, False
 
 
 _RECORDING = tuple(

@@ -5,6 +5,9 @@ side, and then whoever made it is named: an app's fault when the server gets it,
 layer in which it was seen made it; a server's fault at once, and a layer that shows one which the
 layers outside it have not shown has made it itself. So what a middleware mends is none, and what it
 merely passes on is not its own.
+
+Rules that are warnings are told of the user's own code only: what a framework does after the client
+has left, or with the case of a header, its users cannot change.
 """
 
 from collections.abc import Callable
@@ -13,12 +16,19 @@ from typing import Any
 from asgi_lab.atoms import atom
 from asgi_lab.recorder import Recorder
 from asgi_lab.spec.case import Finding
+from asgi_lab.spec.rules import WARN, rules
 
 MOST = 64
 """Different findings noted of one connection, and findings that wait for the door of the server."""
 
-Where = Callable[[], str]
-"""Looks up the place in the source: only done if it is needed."""
+Place = tuple[str, bool]
+"""A place in the source, and whether that is the user's own."""
+
+Where = Callable[[], Place]
+"""Looks up the place: only done if it is needed."""
+
+MILD = {"H6", *(rule.id for rule in rules().values() if rule.weight == WARN)}
+"""Rules told of the user's own code only. All servers mend H6, and Django relies on it."""
 
 Key = tuple[str, str]
 
@@ -31,7 +41,7 @@ class Verdicts:
         self._door = door
         self.names: dict[int, str] = {}
         """What its layers are called."""
-        self._waiting: dict[Key, list[tuple[int, str, str]]] = {}
+        self._waiting: dict[Key, list[tuple[int, str, Place]]] = {}
         """Of faults of inner layers: the layer, what was seen, and where."""
         self._shown: dict[tuple[str, str, int], int] = {}
         """How many faults of a server each layer has shown."""
@@ -60,9 +70,10 @@ class Verdicts:
         if any(self._shown.get((*key, outer), 0) >= count for outer in range(layer)):
             return
         side = (("side", "middleware"), ("who", self.names.get(layer - 1, "")))
-        self._note(max(layer - 1, 0), finding, side if layer else (("side", "server"),), where())
+        told = side if layer else (("side", "server"),)
+        self._note(max(layer - 1, 0), finding, told, (where()[0], True))
 
-    def at_once(self, layer: int, finding: Finding, at: str) -> None:
+    def at_once(self, layer: int, finding: Finding, at: Place) -> None:
         """Take note of a fault of an app that no door further out would see."""
         self._note(layer, finding, self._side(layer), at)
 
@@ -72,8 +83,11 @@ class Verdicts:
         return (("side", "middleware"), ("who", self.names.get(layer, "")))
 
     def _note(
-        self, layer: int, finding: Finding, side: tuple[tuple[str, str], ...], at: str
+        self, layer: int, finding: Finding, side: tuple[tuple[str, str], ...], where: Place
     ) -> None:
+        at, own = where
+        if finding.rule in MILD and not own:
+            return
         key = (finding.rule, layer, at)
         if key in self._noted:
             self._noted[key][0][0] += 1

@@ -101,7 +101,7 @@ def test_a_trace_filters() -> None:
     ("expression", "complaint"),
     [
         ("paht=/x", "unknown key 'paht' in 'paht=/x'; did you mean 'path'?"),
-        ("zz=1", "expected one of kind, type, layer, task, took, conn, path"),
+        ("zz=1", "expected one of kind, type, layer, task, took, rule, side, conn"),
         ("slow", "expected a term like path=/slow or took>100ms, got 'slow'"),
         ("took>100", "expected a duration like 100ms, 1.5s or 20us, got '100' in 'took>100'"),
         ("took~3", "'took~3' asks whether a duration contains something"),

@@ -8,6 +8,9 @@ from typing import NamedTuple
 SEND, RECEIVE, RETURN, RAISE = "send", "receive", "return", "raise"
 """The verbs. The app sends, returns and raises; what it receives, the server says."""
 
+ASK = "ask"
+"""The app calls receive(): no move, but worth remembering."""
+
 GONE = "client gone"
 """When a call ends: the client had left, and nobody waits for an answer any more."""
 

@@ -146,13 +146,14 @@ WEBSOCKET = Machine(
             RECEIVE,
             ("called", "websocket.connect", "", "connecting"),
             ("open closed", "websocket.receive", "", ""),
+            ("closed", "websocket.connect", "", ""),
             ("connecting open denying closed gone", "websocket.disconnect", "", "gone"),
         ),
         *moves(
             SEND,
             ("connecting", "websocket.accept", "", "open"),
             ("open", "websocket.send", "", "open"),
-            ("connecting open", "websocket.close", "", "closed"),
+            ("called connecting open", "websocket.close", "", "closed"),
         ),
         *moves(
             SEND,
@@ -163,6 +164,7 @@ WEBSOCKET = Machine(
         ),
         *moves(RETURN, ("closed gone", "", "", "over")),
         *moves(RETURN, ("called connecting open denying closed gone", "", GONE, "over")),
+        *moves(RAISE, ("called", "", "", "over")),
         *moves(RAISE, ("called connecting open denying closed gone", "", GONE, "over")),
     ),
     breaches=(

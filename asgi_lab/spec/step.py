@@ -16,7 +16,7 @@ from typing import Any
 
 from asgi_lab.spec import app_checks, server_checks
 from asgi_lab.spec.case import CHECKS, Case, Finding, open_case
-from asgi_lab.spec.machine import RAISE, RECEIVE, RETURN, SEND
+from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.states import PROTOCOLS
 from asgi_lab.spec.values import kind as kind_of
 from asgi_lab.spec.values import length, shown
@@ -24,9 +24,6 @@ from asgi_lab.spec.walk import Step, begin, go
 
 Findings = tuple[Finding, ...]
 NONE: Findings = ()
-
-ASK = "ask"
-"""The app calls receive()."""
 
 TYPES = {
     (protocol, verb): {move.type for machine in machines for move in machine.moves
@@ -168,7 +165,9 @@ def asked(case: Case) -> tuple[Case, Findings]:
     if case.heard == "gone":
         rule, kind = ("H20", "http") if case.type == "http" else ("W13", "websocket")
         return case, (Finding(rule, f"receive() after {kind}.disconnect"),)
-    return case, NONE
+    if case.standing is None or case.standing.asked:
+        return case, NONE
+    return case._replace(standing=case.standing._replace(asked=True)), NONE
 
 
 def ended(case: Case, verb: str, error: BaseException | None) -> tuple[Case, Findings]:

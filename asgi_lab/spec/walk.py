@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from asgi_lab.events import Event
-from asgi_lab.spec.machine import GONE, RAISE, RECEIVE, RETURN, SEND
+from asgi_lab.spec.machine import ASK, GONE, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.states import PROTOCOLS, when
 
 
@@ -22,6 +22,10 @@ class Standing(NamedTuple):
     """Whether the response began with `trailers=True`."""
     lost: bool = False
     """Whether a send failed because the connection is closed."""
+    asked: bool = False
+    """Whether the app has called receive() yet."""
+    early: bool = False
+    """Whether it has accepted while that call was still waiting for websocket.connect."""
 
     @property
     def gone(self) -> bool:
@@ -46,11 +50,21 @@ def begin(protocol: str) -> Standing:
 def go(
     standing: Standing, verb: str, kind: str, message: Mapping[str, Any]
 ) -> tuple[Standing, Step]:
-    """Return where a happening leads. What is no move leaves the conversation where it stands."""
-    protocol, at, promised, lost = standing
+    """Return where a happening leads. What is no move leaves the conversation where it stands.
+
+    An app that receives in one task and sends in another may accept while its first receive() is
+    under way: then websocket.connect counts as received, and comes late.
+    """
+    protocol, at, promised, lost, asked, early = standing
     machines = PROTOCOLS[protocol]
     index = 0 if verb in machines[0].verbs else len(machines) - 1
     machine, before = machines[index], at[index]
+    if verb == ASK:
+        return (standing if asked else standing._replace(asked=True)), Step(before, before, "", "")
+    if kind == "websocket.connect" and early:
+        return standing._replace(early=False), Step(before, before, "", machine.thread)
+    if kind == "websocket.accept" and before == "called" and asked:
+        before, early = "connecting", True
     if verb in (RETURN, RAISE):
         qualifier = GONE if standing.gone else ""
     else:
@@ -64,7 +78,7 @@ def go(
         promised = message.get("trailers") is True
     if after != before or promised is not standing.promised:
         at = (*at[:index], after, *at[index + 1 :])
-        standing = Standing(protocol, at, promised, lost)
+        standing = Standing(protocol, at, promised, lost, asked, early)
     return standing, Step(before, after, "", machine.thread)
 
 
@@ -96,6 +110,8 @@ def walk(events: Iterable[Event]) -> list[Walked]:
             standing = begin(event.type) if event.type in PROTOCOLS else None
         elif standing is None:
             continue
+        elif event.kind == "receive":
+            standing = go(standing, ASK, "", {})[0]
         elif event.kind == "sent" and is_closed(str(event.data.get("error") or "")):
             standing = standing._replace(lost=True)
         elif event.kind in VERBS and not (event.kind == "received" and not event.type):
