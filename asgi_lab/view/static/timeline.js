@@ -51,8 +51,6 @@ function moment(t, step) {
   return `${(t / size).toFixed(digits)} ${unit}`;
 }
 
-const matches = (text, words) => words.every((word) => text.includes(word));
-
 // ------------------------------------------------------------------ columns
 
 const LAYOUT = [
@@ -167,7 +165,7 @@ const CSS = `
 .asgilab-bar button[aria-pressed=true] { background: color-mix(in srgb, var(--ink) 16%, var(--paper)); }
 .asgilab-bar svg { width: 14px; height: 14px; fill: currentColor; }
 .asgilab-bar .gap { width: 8px; }
-.asgilab-bar input { font: inherit; color: inherit; background: none; height: 28px; width: 15em;
+.asgilab-bar input { font: inherit; color: inherit; background: none; height: 28px; width: 17em;
   padding: 0 8px; border: 1px solid var(--grid); border-radius: 4px; }
 .asgilab-bar input::placeholder { color: var(--soft); opacity: 1; }
 .asgilab :focus-visible { outline: 2px solid var(--focus); outline-offset: 1px; }
@@ -179,7 +177,7 @@ const CSS = `
 .asgilab-tip { position: absolute; z-index: 9; pointer-events: none; max-width: 34em; padding: 4px 8px;
   white-space: pre-line; overflow-wrap: anywhere; background: var(--ink); color: var(--paper);
   border-radius: 4px; font-size: 12.5px; }
-.asgilab-tip[hidden], .asgilab-text[hidden], .asgilab-detail[hidden] { display: none; }
+.asgilab [hidden] { display: none !important; }
 .asgilab-legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 6px 0 0; padding: 0;
   list-style: none; color: var(--soft); font-size: 12.5px; }
 .asgilab-legend li { display: inline-flex; align-items: center; gap: 6px; margin: 0; }
@@ -224,7 +222,7 @@ class Look {
   }
 
   // A pattern that moves along with what it fills.
-  pattern(ctx, style, shift) {
+  pattern(ctx, style, shift, y) {
     const key = style.role;
     let pattern = this.patterns.get(key);
     if (!pattern) {
@@ -238,7 +236,7 @@ class Look {
       pattern = ctx.createPattern(tile, "repeat");
       this.patterns.set(key, pattern);
     }
-    pattern.setTransform(new DOMMatrix().translate(shift, 0));
+    pattern.setTransform(new DOMMatrix().translate(shift, y));
     return pattern;
   }
 }
@@ -271,7 +269,8 @@ function placeOf(style, h) {
 }
 
 function drawBar(ctx, look, style, x, y, w, h, shift = 0) {
-  const [top, height] = placeOf(style, h);
+  let [top, height] = placeOf(style, h);
+  if (height > 2) [top, height] = [Math.round(y + top) - y, Math.round(height)];
   if (style.shape === "outlined" && w > 3 && height > 4) {
     ctx.fillStyle = style.colour + "33";
     ctx.fillRect(x, y + top, w, height);
@@ -281,7 +280,7 @@ function drawBar(ctx, look, style, x, y, w, h, shift = 0) {
     return;
   }
   ctx.fillStyle = PATTERNED.has(style.shape) && w > 3
-    ? look.pattern(ctx, style, shift) : style.colour;
+    ? look.pattern(ctx, style, shift, y + top) : style.colour;
   ctx.fillRect(x, y + top, w, height);
 }
 
@@ -324,17 +323,33 @@ function drawMark(ctx, look, style, x, y, s) {
   ctx.fill();
 }
 
-const BARS = new Set(["solid", "hatched", "outlined", "thin", "half", "low", "dotted"]);
-const LINES = new Set(["line", "bold", "dashed"]);
+const BARS = new Set(["solid", "hatched", "outlined", "thin", "half", "low", "dotted", "dashed", "line", "bold"]);
 
-function drawSwatch(canvas, look, style) {
+function drawSwatch(canvas, look, style, arrow) {
   const ratio = devicePixelRatio || 1;
   [canvas.width, canvas.height] = [26 * ratio, 14 * ratio];
   const ctx = canvas.getContext("2d");
   ctx.scale(ratio, ratio);
-  if (style.role === "blocked" || BARS.has(style.shape)) drawBar(ctx, look, style, 1, 0, 24, 14);
-  else if (LINES.has(style.shape)) drawArrow(ctx, style, 2, 7, 24, 7);
+  if (arrow) drawArrow(ctx, style, 2, 7, 24, 7);
+  else if (NODES.has(style.role)) drawNode(ctx, look, style, 1, 1, 24, 12);
+  else if (BARS.has(style.shape)) drawBar(ctx, look, style, 1, 0, 24, 14);
   else drawMark(ctx, look, style, 13, 7, 9);
+}
+
+const NODES = new Set(["state", "end", "been", "illegal"]);
+
+function drawNode(ctx, look, style, x, y, w, h) {
+  const illegal = style.role === "illegal";
+  const been = style.role === "been";
+  ctx.beginPath();
+  ctx.roundRect(x, y, w, h, style.role === "end" ? 4 : h / 2);
+  ctx.fillStyle = illegal ? look.paper : style.colour;
+  ctx.fill();
+  ctx.strokeStyle = illegal ? style.colour : look.soft;
+  ctx.lineWidth = been ? 2 : 1.2;
+  ctx.setLineDash(illegal ? [5, 4] : []);
+  ctx.stroke();
+  ctx.setLineDash([]);
 }
 
 function drawArrow(ctx, style, x0, y0, x1, y1) {
@@ -375,55 +390,146 @@ function words(ctx, look, text, x, y, width, colour = look.ink) {
   ctx.fillText(told, x, y);
 }
 
+// ------------------------------------------------------------------ many items on few pixels
+
+// So many items that several share a pixel: each pixel has the role that most are at there. Bars are
+// summed up in bands of lanes: what covers a pixel whole in differences, the rest in parts.
+class Raster {
+  constructor(width, height, styles) {
+    [this.width, this.height, this.styles] = [width, height, styles];
+    this.image = new ImageData(width, height);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+    this.colours = styles.map((style) => pixelOf(style.colour));
+    this.whole = styles.map(() => null);
+    this.part = styles.map(() => null);
+    this.used = [];
+    this.best = new Float32Array(width);
+    this.which = new Int16Array(width);
+  }
+
+  // A bar, from x0 to x1 in pixels.
+  add(role, x0, x1, weight) {
+    const { width } = this;
+    if (x1 < 0 || x0 >= width) return;
+    if (!this.used.includes(role)) {
+      this.used.push(role);
+      this.whole[role] ??= new Float32Array(width + 1);
+      this.part[role] ??= new Float32Array(width);
+    }
+    const [low, high] = [Math.max(x0, 0), Math.min(x1, width)];
+    const [a, b] = [Math.floor(low), Math.floor(high)];
+    const [whole, part] = [this.whole[role], this.part[role]];
+    if (a === b) {
+      if (a < width) part[a] += Math.max(high - low, 0.02) * weight;
+      return;
+    }
+    part[a] += (a + 1 - low) * weight;
+    if (b < width) part[b] += (high - b) * weight;
+    if (b > a + 1) { whole[a + 1] += weight; whole[b] -= weight; }
+  }
+
+  // Paint what has been added into the pixel rows y0 to y1, and begin anew.
+  flush(y0, y1) {
+    const { width, styles, used, best, which, pixels } = this;
+    best.fill(0);
+    which.fill(-1);
+    for (const role of used) {
+      const [whole, part] = [this.whole[role], this.part[role]];
+      let sum = 0;
+      for (let x = 0; x < width; x++) {
+        sum += whole[x];
+        const share = sum + part[x];
+        if (share > best[x] + 1e-4) { best[x] = share; which[x] = role; }
+      }
+      whole.fill(0);
+      part.fill(0);
+    }
+    const tall = y1 - y0;
+    for (const role of used) {
+      const style = styles[role];
+      const thick = tall > 4;
+      const [top, height] = thick ? placeOf(style, tall - 2) : [0, tall];
+      const from = Math.max(y0 + Math.floor(thick ? top + 1 : 0), 0);
+      const until = Math.min(Math.max(y0 + Math.ceil(thick ? top + 1 + height : tall), from + 1), this.height);
+      const colour = this.colours[role];
+      const plain = !thick || !PATTERNED.has(style.shape);
+      for (let y = from; y < until; y++) {
+        for (let x = 0, at = y * width; x < width; x++, at++) {
+          if (which[x] === role && (plain || inked(style.shape, x, y))) pixels[at] = colour;
+        }
+      }
+    }
+    used.length = 0;
+  }
+
+  tick(role, x, y0, y1) {
+    const at = Math.round(x);
+    if (at < 0 || at >= this.width) return;
+    for (let y = Math.max(y0, 0); y < Math.min(y1, this.height); y++) {
+      this.pixels[y * this.width + at] = this.colours[role];
+    }
+  }
+}
+
+function pixelOf(colour) {
+  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+}
+
 // ------------------------------------------------------------------ rows (flow right)
 
 const ROW = 26;
 const CURVE = 92;
-const HEADING = 26;
+const LAYER = 46;
+const HEADING = 28;
 const AXIS = 26;
+const EDGE = 12;
 const DENSE = 10000;
+const URGENT = new Set(["raise", "cancel", "finding", "mark"]);
 
 class Rows {
   constructor(view) {
     this.view = view;
     const { scene } = view;
-    this.step = scene.axis.unit !== "ns";
+    this.steps = scene.axis.unit !== "ns";
     this.curves = (scene.areas ?? []).length > 0;
-    this.base = this.curves ? CURVE : this.step ? 44 : ROW;
+    this.base = this.curves ? CURVE : this.steps ? LAYER : ROW;
   }
+
+  // ---- where things are
 
   // Which lanes are shown, under which headings.
   arrange() {
     const { scene, shown } = this.view;
-    const rows = [];
+    this.rows = [];
     const heads = new Map((scene.groups ?? []).map((group) => [group.first, group]));
-    (scene.lanes ?? []).forEach((lane, index) => {
-      if (heads.has(index)) rows.push({ group: heads.get(index), lane: -1 });
-      if (shown[index]) rows.push({ lane: index });
+    scene.lanes.forEach((lane, index) => {
+      if (heads.has(index)) this.rows.push({ group: heads.get(index), lane: -1 });
+      if (shown[index]) this.rows.push({ lane: index });
     });
-    this.rows = rows;
-    this.headings = rows.filter((row) => row.group).length;
-    this.rowOf = new Int32Array((scene.lanes ?? []).length).fill(-1);
-    rows.forEach((row, index) => { if (row.lane >= 0) this.rowOf[row.lane] = index; });
+    this.headings = this.rows.filter((row) => row.group).length;
+    this.rowOf = new Int32Array(scene.lanes.length).fill(-1);
+    this.rows.forEach((row, index) => { if (row.lane >= 0) this.rowOf[row.lane] = index; });
     this.gutter = this.measure();
   }
 
   get lanes() { return Math.max(this.rows.length - this.headings, 1); }
 
-  get natural() { return AXIS + this.lanes * this.base + this.headings * HEADING + 6; }
+  get below() { return this.steps ? 8 + 4 * (this.view.scene.boxes ?? []).length : 6; }
+
+  get natural() { return AXIS + this.lanes * this.base + this.headings * HEADING + this.below; }
 
   // The columns left of the picture: what each row says, and how wide that is.
   measure() {
     const { scene, ctx, width } = this.view;
     ctx.font = `13px ${FONT}`;
-    const lanes = scene.lanes ?? [];
+    const { lanes } = scene;
     const names = scene.columns ?? [];
-    const wanted = width > 1500 ? ["#", "status", "first", "total", "in", "out"]
-      : width > 700 ? ["#", "status", "total"] : ["#", "status"];
-    const widest = (texts, head) => {
+    const wanted = width > 1500 ? names : width > 700 ? ["#", "status", "total"] : ["#", "status"];
+    const widest = (texts, head = "") => {
       let longest = head;
       for (const text of texts) if (text.length > longest.length) longest = text;
-      return longest ? Math.ceil(Math.max(...[longest, head].map((t) => ctx.measureText(t).width))) : 0;
+      return Math.ceil(Math.max(ctx.measureText(longest).width, ctx.measureText(head).width));
     };
     const before = [];
     const after = [];
@@ -432,19 +538,18 @@ class Rows {
       const column = { name, k, width: widest(lanes.map((lane) => lane.facts?.[k] ?? ""), name) };
       (name === "#" ? before : after).push(column);
     });
-    const heads = (scene.groups ?? []).map((group) => `${group.label}  ${group.detail}`);
-    const label = widest([...lanes.map((lane) => lane.label), ...heads], "");
+    const label = widest(lanes.map((lane) => lane.label));
     const rest = [...before, ...after].reduce((sum, column) => sum + column.width + 12, 0);
-    const most = Math.max(width * (width > 700 ? 0.42 : 0.5) - rest, 60);
-    this.fields = [...before, { name: names.length ? "request" : "", k: -1, width: Math.min(label, most) },
-      ...after];
+    const most = Math.max(width * (width > 700 ? 0.4 : 0.5) - rest, 60);
+    const name = names.includes("#") ? "request" : "";
+    this.fields = [...before, { name, k: -1, width: Math.min(label, most) }, ...after];
     let x = 4;
     for (const field of this.fields) { field.x = x; x += field.width + 12; }
-    return x;
+    return Math.max(x, 40) + (this.curves ? 24 : 0);
   }
 
   fit() { // a height of rows in which all are seen
-    const room = this.view.height - AXIS - this.headings * HEADING - 6;
+    const room = this.view.height - AXIS - this.headings * HEADING - this.below;
     return Math.min(room / this.lanes, this.base);
   }
 
@@ -452,28 +557,41 @@ class Rows {
 
   place() {
     const h = this.rowHeight;
-    const top = (this.top = new Float64Array(this.rows.length + 1));
-    this.rows.forEach((row, k) => { top[k + 1] = top[k] + (row.group ? HEADING : h); });
-    const room = this.view.height - AXIS;
-    this.most = Math.max(top[this.rows.length] - room + 4, 0);
+    this.top = new Float64Array(this.rows.length + 1);
+    this.rows.forEach((row, k) => { this.top[k + 1] = this.top[k] + (row.group ? HEADING : h); });
+    this.most = Math.max(this.top[this.rows.length] + this.below - (this.view.height - AXIS) - 1, 0);
     this.view.scroll = clamp(this.view.scroll, 0, this.most);
   }
 
-  get plot() { return [this.gutter, this.view.width - this.gutter - 10]; }
+  bounds() {
+    const { axis } = this.view.scene;
+    const end = Math.max(axis.end, axis.begin + 1);
+    return this.steps ? [axis.begin - 0.5, end + 0.9] : [axis.begin, end];
+  }
+
+  home() {
+    const [from, to] = this.bounds();
+    if (!this.steps) return [from, to];
+    return [from, Math.min(to, from + Math.max((this.room || 600) / 26, 3))];
+  }
+
+  get left() { return this.gutter + EDGE; }
+
+  get room() { return this.view.width - this.left - EDGE; }
 
   x(at) {
     const { from, to } = this.view;
-    const [left, room] = this.plot;
-    return left + ((at - from) / (to - from)) * room;
+    return this.left + ((at - from) / (to - from)) * this.room;
   }
 
   at(x) {
     const { from, to } = this.view;
-    const [left, room] = this.plot;
-    return from + ((x - left) / room) * (to - from);
+    return from + ((x - this.left) / this.room) * (to - from);
   }
 
   y(row) { return AXIS + this.top[row] - this.view.scroll; }
+
+  middle(row) { return (this.y(row) + this.y(row + 1)) / 2; }
 
   rowAt(y) {
     const inside = y - AXIS + this.view.scroll;
@@ -489,20 +607,67 @@ class Rows {
     return [low, bisect(low, start[slot + 1], (k) => begin[order[k]] <= to)];
   }
 
+  // The first and last row of what spans lanes, as far as they are shown.
+  span(box) {
+    let [first, last] = [box.lane, box.until];
+    while (first <= last && this.rowOf[first] < 0) first++;
+    while (last > first && this.rowOf[last] < 0) last--;
+    return this.rowOf[first] >= 0 ? [this.rowOf[first], this.rowOf[last]] : null;
+  }
+
+  reveal(lane) {
+    const row = this.rowOf[lane];
+    if (row < 0) return;
+    const [top, bottom] = [this.top[row], this.top[row + 1]];
+    const room = this.view.height - AXIS;
+    if (top < this.view.scroll || bottom > this.view.scroll + room) {
+      this.view.scroll = clamp(top - room / 2, 0, this.most);
+    }
+  }
+
+  // ---- moving
+
+  wheel(dx, dy) {
+    if (Math.abs(dx) > 0.5) return this.view.pan(dx / this.room) || true;
+    return this.view.scrollBy(dy);
+  }
+
+  drag(dx, dy) {
+    this.view.pan(dx / this.room);
+    this.view.scrollBy(dy);
+  }
+
+  key(dx, dy) {
+    if (dx) this.view.pan(dx * 0.1);
+    else this.view.scrollBy(dy * 60);
+  }
+
+  zoomRows(factor, around) {
+    const { view } = this;
+    const before = this.rowHeight;
+    const least = this.fit();
+    const after = clamp(before * factor, least, Math.max(80, least));
+    const place = (view.scroll + around - AXIS) / before;
+    view.rowHeight = after <= least * 1.001 ? null : after;
+    this.place();
+    view.scroll = clamp(place * after - around + AXIS, 0, this.most);
+  }
+
+  // ---- painting
+
   paint(ctx) {
     const { view } = this;
     const { height, width, look } = view;
     this.place();
-    const first = clamp(bisect(0, this.rows.length, (k) => this.top[k + 1] <= view.scroll), 0,
-      this.rows.length);
+    const first = bisect(0, this.rows.length, (k) => this.top[k + 1] <= view.scroll);
     const last = bisect(first, this.rows.length, (k) => this.y(k) < height);
-    const [left, room] = this.plot;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(left - 6, AXIS, room + 16, height - AXIS);
+    ctx.rect(this.left - EDGE, AXIS, this.room + 2 * EDGE, height - AXIS);
     ctx.clip();
-    this.paintBoxes(ctx);
+    if (!this.steps) this.paintBands(ctx);
     this.paintGrid(ctx);
+    if (this.steps) this.paintRings(ctx);
     this.paintItems(ctx, first, last);
     this.paintAreas(ctx, first, last);
     this.paintArrows(ctx);
@@ -511,17 +676,16 @@ class Rows {
     this.paintAxis(ctx);
     this.paintGutter(ctx, first, last);
     this.paintDim(ctx, first, last);
-    this.paintSelection(ctx);
+    this.paintPicked(ctx);
     ctx.fillStyle = look.grid;
     ctx.fillRect(0, AXIS - 1, width, 1);
   }
 
   ticks() {
     const { scene, from, to } = this.view;
-    const room = this.plot[1];
-    if (this.step) {
-      const apart = room / Math.max(to - from, 1);
-      const every = Math.max(1, Math.ceil(58 / apart));
+    const { room } = this;
+    if (this.steps) {
+      const every = Math.max(1, Math.ceil(58 / (room / Math.max(to - from, 1))));
       return (scene.axis.ticks ?? []).filter((tick, k) => k % every === 0);
     }
     const step = roundStep(to - from, Math.max(room / 110, 2));
@@ -541,90 +705,124 @@ class Rows {
 
   paintAxis(ctx) {
     const { look } = this.view;
-    const [left, room] = this.plot;
+    const { left, room } = this;
     ctx.fillStyle = look.soft;
     ctx.font = `12px ${FONT}`;
     ctx.textBaseline = "middle";
-    let free = left - 8;
+    let free = left - EDGE;
     for (const tick of this.ticks()) {
       const x = this.x(tick.at);
       const wide = ctx.measureText(tick.label).width;
-      const at = clamp(x - wide / 2, left, left + room + 8 - wide);
+      const at = Math.min(x - wide / 2, left + room + EDGE - wide);
       if (x < left - 1 || x > left + room + 1 || at < free) continue;
       ctx.fillText(tick.label, at, AXIS / 2);
       free = at + wide + 10;
     }
   }
 
-  paintBoxes(ctx) {
+  // Stretches over all lanes, behind them.
+  paintBands(ctx) {
     const { scene, look, height } = this.view;
     for (const box of scene.boxes ?? []) {
-      const style = look.style(box.role);
       const rows = this.span(box);
       if (!rows) continue;
       const [x0, x1] = [this.x(box.begin), this.x(box.end)];
       const [y0, y1] = [Math.max(this.y(rows[0]), AXIS), Math.min(this.y(rows[1] + 1), height)];
-      ctx.fillStyle = style.colour;
+      ctx.fillStyle = look.style(box.role).colour;
       ctx.fillRect(x0, y0, Math.max(x1 - x0, 1.5), y1 - y0);
     }
   }
 
-  // The first and last row of what spans lanes, as far as they are shown.
-  span(box) {
-    let [first, last] = [box.lane, box.until];
-    while (first <= last && this.rowOf[first] < 0) first++;
-    while (last > first && this.rowOf[last] < 0) last--;
-    return first <= last && first < this.rowOf.length ? [this.rowOf[first], this.rowOf[last]] : null;
+  // Rings around rings.
+  paintRings(ctx) {
+    const { scene, look } = this.view;
+    for (const box of scene.boxes ?? []) {
+      const rows = this.span(box);
+      if (!rows) continue;
+      const style = look.style(box.role);
+      const [x0, x1] = [this.x(box.begin - 0.32), this.x(box.end + 0.32)];
+      const [y0, y1] = [this.y(rows[0]) + 5, this.y(rows[1] + 1) - 2 + 4 * (box.until - box.lane)];
+      ctx.beginPath();
+      ctx.roundRect(x0, y0, x1 - x0, y1 - y0, 8);
+      ctx.fillStyle = style.colour + (look.mode === "light" ? "1c" : "20");
+      ctx.fill();
+      ctx.strokeStyle = style.colour;
+      ctx.lineWidth = 1.5;
+      ctx.stroke();
+    }
   }
 
   paintItems(ctx, first, last) {
     const { view } = this;
     if (!view.columns.count) return;
-    let visible = 0;
     const { from, to } = view;
+    view.visible = 0;
     for (let k = first; k < last; k++) {
-      const lane = this.rows[k].lane;
+      const { lane } = this.rows[k];
       if (lane < 0) continue;
       for (const slot of [2 * lane, 2 * lane + 1]) {
         const [low, high] = this.range(slot, from, to);
-        visible += high - low;
+        view.visible += high - low;
       }
     }
-    view.visible = visible;
-    if (visible > DENSE || this.rowHeight < 1.5) return this.paintDense(ctx, first, last);
-    for (let k = first; k < last; k++) if (this.rows[k].lane >= 0) this.paintLane(ctx, k);
+    const dense = view.visible > DENSE || this.rowHeight < 2;
+    if (dense) this.paintDense(ctx, first, last);
+    for (let k = first; k < last; k++) {
+      if (this.rows[k].lane < 0) continue;
+      if (!dense) this.paintBars(ctx, k);
+      if (!dense || this.rowHeight >= 8) this.paintMarks(ctx, k, dense ? 1.2 : 0.55);
+    }
   }
 
-  paintLane(ctx, row) {
-    const { view } = this;
-    const { look, columns, index, from, to } = view;
-    const { begin, end, role, share, fold } = columns;
-    const lane = this.rows[row].lane;
+  paintBars(ctx, row) {
+    const { look, columns, index, from, to, scene } = this.view;
+    const { begin, end, role, share } = columns;
     const [y, h] = [this.y(row), this.top[row + 1] - this.top[row]];
     const inset = h > 8 ? 2 : 0;
-    const shift = this.x(view.scene.axis.begin) % 8;
-    let [low, high] = this.range(2 * lane, from, to);
-    const [left, room] = this.plot;
+    const shift = this.x(scene.axis.begin) % 8;
+    const [least, most] = [this.left - EDGE, this.left + this.room + EDGE];
+    const [low, high] = this.range(2 * this.rows[row].lane, from, to);
     for (let k = low; k < high; k++) {
       const i = index.order[k];
-      const x0 = Math.max(this.x(begin[i]), left - 8);
-      const x1 = Math.min(this.x(end[i]), left + room + 16);
-      const part = share[i] < 255 ? (h - 2 * inset) * (share[i] / 255) : h - 2 * inset;
+      const x0 = Math.max(this.x(begin[i]), least);
+      const x1 = Math.min(this.x(end[i]), most);
+      const part = (h - 2 * inset) * (share[i] / 255);
       drawBar(ctx, look, look.styles[role[i]], x0, y + h - inset - part, Math.max(x1 - x0, 1), part, shift);
     }
-    [low, high] = this.range(2 * lane + 1, from, to);
+  }
+
+  // Marks, as far as there is room: of several in one place the first, and what is urgent.
+  paintMarks(ctx, row, apart) {
+    const { look, columns, index, from, to } = this.view;
+    const { begin, role, fold } = columns;
+    const [y, h] = [this.y(row), this.top[row + 1] - this.top[row]];
     const size = clamp(h * 0.46, 3, 11);
+    const [low, high] = this.range(2 * this.rows[row].lane + 1, from, to);
+    const draw = (i, style) => {
+      if (h >= 7) return drawMark(ctx, look, style, this.x(begin[i]), y + h / 2, size);
+      ctx.fillStyle = style.colour;
+      return ctx.fillRect(this.x(begin[i]) - 0.75, y, 1.5, h);
+    };
+    const urgent = [];
+    let before = -Infinity;
     for (let k = low; k < high; k++) {
       const i = index.order[k];
       const style = look.styles[role[i]];
       if (index.members[i]) {
-        if (!this.unfolded(i)) this.paintFold(ctx, i, y + inset, h - 2 * inset);
+        if (!this.unfolded(i)) this.paintFold(ctx, i, y, h);
       } else if (fold[i] < 0 || this.unfolded(fold[i])) {
-        if (h < 7) {
-          ctx.fillStyle = style.colour;
-          ctx.fillRect(this.x(begin[i]), y, 1.5, h);
-        } else drawMark(ctx, look, style, this.x(begin[i]), y + h / 2, size);
+        if (URGENT.has(style.role)) urgent.push(i);
+        else if (this.x(begin[i]) - before >= size * apart) {
+          before = this.x(begin[i]);
+          draw(i, style);
+        }
       }
+    }
+    before = -Infinity;
+    for (const i of urgent) {
+      if (this.x(begin[i]) - before < 1) continue;
+      before = this.x(begin[i]);
+      draw(i, look.styles[role[i]]);
     }
   }
 
@@ -638,153 +836,132 @@ class Rows {
     const { look, columns, index } = this.view;
     const style = look.styles[columns.role[i]];
     const [x0, x1] = [this.x(columns.begin[i]), this.x(columns.end[i])];
-    const height = Math.max(h * 0.3, Math.min(h, 3));
+    const [least, most] = [Math.max(x0, this.left), Math.min(x1, this.left + this.room)];
+    const height = Math.max(h * 0.26, Math.min(h, 3));
     ctx.fillStyle = style.colour;
     ctx.fillRect(x0, y + (h - height) / 2, Math.max(x1 - x0, 3), height);
-    if (h < 12) return;
-    ctx.font = `600 11px ${FONT}`;
+    if (h < 14) return;
+    ctx.font = `600 11.5px ${FONT}`;
     ctx.textBaseline = "middle";
     const text = `×${index.members[i].toLocaleString("en")}`;
-    if (x1 - x0 > ctx.measureText(text).width + 6) words(ctx, look, text, x0 + 4, y + h / 2 + 0.5, x1 - x0);
+    const wide = ctx.measureText(text).width;
+    if (most - least > wide + 8) words(ctx, look, text, (least + most - wide) / 2, y + h / 2 + 0.5, wide + 1);
   }
 
-  // So many items that several share a pixel: for each pixel the role that most are at.
   paintDense(ctx, first, last) {
-    const { view } = this;
-    const { look, columns, index, from, to, ratio } = view;
-    const { begin, end, role } = columns;
-    const [left, room] = this.plot;
+    const { look, columns, index, from, to, ratio, height } = this.view;
+    const { begin, end, role, share } = columns;
+    const { left, room } = this;
     const w = Math.max(Math.round(room * ratio), 1);
-    const bottom = Math.min(this.y(last), view.height);
-    const h = Math.max(Math.round((bottom - AXIS) * ratio), 1);
-    const image = new ImageData(w, h);
-    const pixels = new Uint32Array(image.data.buffer);
-    const roles = look.styles.length;
-    const colours = look.styles.map((style) => pixelOf(style.colour));
+    const h = Math.max(Math.round((Math.min(this.y(last), height) - AXIS) * ratio), 1);
+    const raster = new Raster(w, h, look.styles);
     const scale = w / (to - from);
-    const cover = new Float32Array(roles * (w + 1));
-    const used = [];
-    const flush = (y0, y1) => {
-      const height = y1 - y0;
-      const best = new Float32Array(w);
-      const which = new Int16Array(w).fill(-1);
-      for (const r of used) {
-        let sum = 0;
-        const base = r * (w + 1);
-        const favour = look.styles[r].role === "hold" ? 1.5 : 1;
-        for (let x = 0; x < w; x++) {
-          sum += cover[base + x];
-          const share = (sum + partial[r * w + x]) * favour;
-          if (share > best[x] + 1e-4) { best[x] = share; which[x] = r; }
-        }
-        cover.fill(0, base, base + w + 1);
-        partial.fill(0, r * w, (r + 1) * w);
-      }
-      for (const r of used) {
-        const style = look.styles[r];
-        const thick = height > 4;
-        const [top, tall] = thick ? placeOf(style, height - 2) : [0, height];
-        const [a, b] = [y0 + Math.floor(thick ? top + 1 : 0), y0 + Math.ceil(thick ? top + 1 + tall : height)];
-        for (let y = Math.max(a, 0); y < Math.min(b, h); y++) {
-          for (let x = 0; x < w; x++) {
-            if (which[x] === r && (!thick || inked(style.shape, x, y))) pixels[y * w + x] = colours[r];
-          }
-        }
-      }
-      used.length = 0;
-    };
-    const partial = new Float32Array(roles * w);
-    const seen = new Uint8Array(roles);
-    const add = (i) => {
-      const r = role[i];
-      if (!seen[r]) { seen[r] = 1; used.push(r); }
-      const x0 = Math.max((begin[i] - from) * scale, 0);
-      const x1 = Math.min((end[i] - from) * scale, w);
-      const [a, b] = [Math.floor(x0), Math.floor(x1)];
-      if (a >= w || x1 < 0) return;
-      if (a === b) partial[r * w + a] += Math.max(x1 - x0, 0.02);
-      else {
-        partial[r * w + a] += a + 1 - x0;
-        if (b < w) partial[r * w + b] += x1 - b;
-        if (b > a + 1) { cover[r * (w + 1) + a + 1] += 1; cover[r * (w + 1) + b] -= 1; }
-      }
-    };
+    const tall = look.styles.map((style) => URGENT.has(style.role));
+    const ticks = [];
     let band = null;
     for (let k = first; k < last; k++) {
-      if (this.rows[k].lane < 0) continue;
+      const { lane } = this.rows[k];
+      if (lane < 0) continue;
       const y0 = Math.floor((this.y(k) - AXIS) * ratio);
       const y1 = Math.max(Math.floor((this.y(k + 1) - AXIS) * ratio), y0 + 1);
-      if (band && y0 >= band[1]) {
-        flush(...band);
-        seen.fill(0);
-        band = null;
+      if (band && y0 >= band[1]) { raster.flush(...band); band = null; }
+      band ??= [y0, y1];
+      let [low, high] = this.range(2 * lane, from, to);
+      for (let n = low; n < high; n++) {
+        const i = index.order[n];
+        raster.add(role[i], (begin[i] - from) * scale, (end[i] - from) * scale, share[i] / 255);
       }
-      band = band ?? [y0, y1];
-      const [low, high] = this.range(2 * this.rows[k].lane, from, to);
-      for (let n = low; n < high; n++) add(index.order[n]);
-      this.denseMarks(pixels, w, h, k, y0, y1, colours, scale);
+      [low, high] = this.range(2 * lane + 1, from, to);
+      for (let n = low; n < high; n++) {
+        const i = index.order[n];
+        if (tall[role[i]]) ticks.push([role[i], (begin[i] - from) * scale, ...band]);
+      }
     }
-    if (band) flush(...band);
-    this.denseMarked?.forEach((draw) => draw());
-    const sheet = (this.sheet = this.sheet ?? document.createElement("canvas"));
-    [sheet.width, sheet.height] = [w, h];
-    sheet.getContext("2d").putImageData(image, 0, 0);
-    ctx.drawImage(sheet, left, AXIS, room, h / ratio);
+    if (band) raster.flush(...band);
+    for (const tick of ticks) raster.tick(...tick);
+    this.sheet ??= document.createElement("canvas");
+    [this.sheet.width, this.sheet.height] = [w, h];
+    this.sheet.getContext("2d").putImageData(raster.image, 0, 0);
+    ctx.drawImage(this.sheet, left, AXIS, room, h / ratio);
   }
-
-  denseMarks() {}
 
   paintAreas(ctx, first, last) {
-    const { view } = this;
-    const { look, height } = view;
-    ctx.textBaseline = "middle";
-    for (const area of view.scene.areas ?? []) {
+    const { scene, look } = this.view;
+    for (const area of scene.areas ?? []) {
       const row = this.rowOf[area.lane];
       if (row < first || row >= last) continue;
-      const style = look.style(area.role);
-      const [y, h] = [this.y(row) + 8, this.top[row + 1] - this.top[row] - 14];
+      const [y, h] = [this.y(row) + 12, this.top[row + 1] - this.top[row] - 18];
       const level = (value) => y + h - (h * clamp(value, 0, area.top)) / (area.top || 1);
+      const { edges, values } = area;
       ctx.beginPath();
-      ctx.moveTo(this.x(area.edges[0]), y + h);
-      area.values.forEach((value, k) => {
-        ctx.lineTo(this.x(area.edges[k]), level(value));
-        ctx.lineTo(this.x(area.edges[k + 1] ?? area.edges[k]), level(value));
+      ctx.moveTo(this.x(edges[0]), y + h);
+      values.forEach((value, k) => {
+        ctx.lineTo(this.x(edges[k]), level(value));
+        ctx.lineTo(this.x(edges[k + 1] ?? edges[k]), level(value));
       });
-      ctx.lineTo(this.x(area.edges[area.edges.length - 1]), y + h);
-      ctx.closePath();
-      ctx.fillStyle = style.colour;
+      ctx.lineTo(this.x(edges[edges.length - 1]), y + h);
+      ctx.fillStyle = look.style(area.role).colour;
       ctx.fill();
+      ctx.fillStyle = look.soft;
+      ctx.fillRect(this.left, Math.round(y + h), this.room, 1);
       ctx.fillStyle = look.grid;
-      ctx.fillRect(this.plot[0], Math.min(y + h, height), this.plot[1], 1);
+      ctx.fillRect(this.left, Math.round(y), this.room, 1);
     }
   }
 
+  // Arrows, then their words: each beside its arrow, where nothing else has been said.
   paintArrows(ctx) {
-    const { scene, look, view } = { ...this.view, view: this.view };
-    void view;
-    ctx.font = `12px ${FONT}`;
-    ctx.textBaseline = "middle";
+    const { scene, look } = this.view;
+    const arrows = [];
     for (const arrow of scene.arrows ?? []) {
       const [a, b] = [this.rowOf[arrow.source] ?? -1, this.rowOf[arrow.target] ?? -1];
-      if (a < 0 || b < 0) continue;
       const x = this.x(arrow.at);
+      if (a < 0 || b < 0 || x < this.left - EDGE || x > this.left + this.room + EDGE) continue;
       drawArrow(ctx, look.style(arrow.role), x, this.middle(a), x, this.middle(b));
+      arrows.push([arrow, x, a, b]);
+    }
+    ctx.font = `12px ${FONT}`;
+    ctx.textBaseline = "middle";
+    const free = new Map();
+    for (const [arrow, x, a, b] of arrows) {
+      if (!arrow.label) continue;
+      const gaps = [];
+      for (let k = a; k !== b; k += Math.sign(b - a)) gaps.push(Math.min(k, k + Math.sign(b - a)));
+      const gap = gaps.find((k) => (free.get(k) ?? 0) <= x)
+        ?? gaps.reduce((best, k) => ((free.get(k) ?? 0) < (free.get(best) ?? 0) ? k : best), gaps[0]);
+      const taken = free.get(gap) ?? 0;
+      if (gap === undefined || taken > x + 20) continue;
+      const y = this.y(gap + 1) - 6;
+      const width = Math.min(ctx.measureText(arrow.label).width, 250);
+      const most = this.left + this.room + EDGE;
+      const before = x + 6 + width > most && x - 6 - width > taken; // no room after it
+      const start = before ? x - 6 - width : Math.max(x + 6, taken);
+      words(ctx, look, arrow.label, start, y, Math.min(width + 1, most - start));
+      free.set(gap, start + width + 10);
     }
   }
-
-  middle(row) { return (this.y(row) + this.y(row + 1)) / 2; }
 
   paintNotes(ctx) {
     const { scene, look } = this.view;
     ctx.font = `600 12px ${FONT}`;
     ctx.textBaseline = "middle";
-    const [left, room] = this.plot;
+    const { left, room } = this;
     for (const note of scene.notes ?? []) {
       const row = note.lane >= 0 ? this.rowOf[note.lane] : -1;
-      if (note.lane >= 0 && row < 0) continue;
+      const place = this.x(note.at);
+      if ((note.lane >= 0 && row < 0) || place < left - EDGE || place > left + room + EDGE) continue;
+      const wide = Math.min(ctx.measureText(note.text).width, room);
       const y = row >= 0 ? this.middle(row) : AXIS + 9;
-      const x = Math.max(this.x(note.at), left) + 4;
-      words(ctx, look, note.text, x, y, left + room - x, note.role ? look.style(note.role).colour : look.ink);
+      if (this.steps && note.lane < 0) {
+        ctx.font = `11px ${FONT}`;
+        const text = note.text.replace("⋮ ", "+");
+        words(ctx, look, text, place - ctx.measureText(text).width / 2, y, 160, look.soft);
+        continue;
+      }
+      const start = clamp(place - wide / 2, left + 6, Math.max(left + room - wide - 6, left + 6));
+      ctx.fillStyle = `${look.paper}e6`;
+      ctx.fillRect(start - 6, y - 9, wide + 12, 18);
+      words(ctx, look, note.text, start, y, wide + 1);
     }
   }
 
@@ -803,142 +980,537 @@ class Rows {
     }
     ctx.save();
     ctx.beginPath();
-    ctx.rect(0, AXIS, this.gutter - 4, height - AXIS);
+    ctx.rect(0, AXIS, view.width, height - AXIS);
     ctx.clip();
     const every = Math.max(1, Math.ceil(14 / this.rowHeight));
+    const areas = new Map((scene.areas ?? []).map((area) => [area.lane, area]));
     for (let k = first; k < last; k++) {
       const row = this.rows[k];
       const y = this.middle(k);
-      if (row.group) {
-        ctx.font = `600 13px ${FONT}`;
-        ctx.fillStyle = look.ink;
-        ctx.fillText(fitted(ctx, row.group.label, this.gutter - 8), 4, y);
-        continue;
-      }
-      if (k % every && row.lane !== view.chosen) continue;
+      if (row.group) { this.paintHeading(ctx, row.group, y + 2); continue; }
+      if (k % every !== every >> 1 && row.lane !== view.chosen) continue;
       const lane = scene.lanes[row.lane];
-      const failed = lane.role === "raise";
       for (const field of this.fields) {
-        ctx.font = field.k < 0 ? `13px ${FONT}` : `12px ${FONT}`;
-        ctx.fillStyle = failed && (field.k < 0 || field.name === "status") ? look.style("raise").colour
-          : field.k < 0 ? look.ink : look.soft;
-        if (field.k < 0) ctx.fillText(fitted(ctx, lane.label, field.width), field.x, y);
-        else right(field, lane.facts?.[field.k] ?? "", y);
+        const name = field.k < 0;
+        const failed = lane.role === "raise" && (name || field.name === "status");
+        ctx.font = `${name ? 13 : 12}px ${FONT}`;
+        ctx.fillStyle = failed ? look.style("raise").colour : name ? look.ink : look.soft;
+        if (!name) { right(field, lane.facts?.[field.k] ?? "", y); continue; }
+        const area = areas.get(row.lane);
+        ctx.fillText(fitted(ctx, lane.label, field.width), field.x, area ? y - 8 : y);
+        if (area) this.paintScale(ctx, area, lane, k, y);
       }
     }
     ctx.restore();
+  }
+
+  // What fills the lane of a curve.
+  paintScale(ctx, area, lane, row, y) {
+    const { look } = this.view;
+    ctx.font = `12px ${FONT}`;
+    ctx.fillStyle = look.soft;
+    ctx.fillText(fitted(ctx, lane.detail || area.unit, this.gutter - 10), 4, y + 9);
+    ctx.font = `11px ${FONT}`;
+    const top = Number(area.top.toPrecision(3)).toLocaleString("en");
+    for (const [text, at] of [[top, this.y(row) + 12], ["0", this.y(row + 1) - 6]]) {
+      ctx.fillText(text, this.left - 6 - ctx.measureText(text).width, at);
+    }
+  }
+
+  paintHeading(ctx, group, y) {
+    const { look, width } = this.view;
+    ctx.font = `600 14px ${FONT}`;
+    ctx.fillStyle = look.ink;
+    const label = fitted(ctx, group.label, width * 0.5);
+    ctx.fillText(label, 4, y);
+    const wide = ctx.measureText(label).width;
+    ctx.font = `13px ${FONT}`;
+    words(ctx, look, group.detail, 16 + wide, y, width - wide - 20, look.soft);
   }
 
   // What is not meant at the moment fades: later than the cursor, other than the chosen lane.
   paintDim(ctx, first, last) {
     const { view } = this;
     const { look, height } = view;
-    const [left, room] = this.plot;
+    const { left, room } = this;
     if (view.chosen >= 0) {
-      ctx.fillStyle = look.paper + "b8";
+      ctx.fillStyle = `${look.paper}b8`;
       for (let k = first; k < last; k++) {
-        if (this.rows[k].lane !== view.chosen) {
-          ctx.fillRect(0, Math.max(this.y(k), AXIS), view.width, this.y(k + 1) - Math.max(this.y(k), AXIS));
-        }
+        if (this.rows[k].lane === view.chosen) continue;
+        const y = Math.max(this.y(k), AXIS);
+        ctx.fillRect(0, y, view.width, this.y(k + 1) - y);
       }
     }
-    if (view.cursor != null) {
-      const x = clamp(this.x(view.cursor), left, left + room);
-      ctx.fillStyle = look.paper + "c8";
-      ctx.fillRect(x, AXIS, left + room + 10 - x, height - AXIS);
-      ctx.fillStyle = look.ink;
-      ctx.fillRect(x - 0.75, AXIS - 4, 1.5, height - AXIS + 4);
-    }
+    if (view.cursor == null) return;
+    const x = clamp(this.x(view.cursor), left - EDGE, left + room + EDGE);
+    ctx.fillStyle = `${look.paper}c8`;
+    ctx.fillRect(x, AXIS, left + room + EDGE - x, height - AXIS);
+    ctx.fillStyle = look.ink;
+    ctx.fillRect(x - 0.75, AXIS - 5, 1.5, height - AXIS + 5);
   }
 
-  paintSelection(ctx) {
-    const { view } = this;
-    const { look, columns } = view;
-    const ring = (x, y, w, h) => {
-      ctx.strokeStyle = look.ink;
-      ctx.lineWidth = 2;
-      ctx.strokeRect(x, y, w, h);
-    };
-    const i = view.picked;
-    if (i == null || i >= columns.count) return;
-    const row = this.rowOf[columns.lane[i]];
-    if (row < 0) return;
-    const [left, room] = this.plot;
+  paintPicked(ctx) {
+    const { picked, look, columns } = this.view;
+    if (!picked) return;
+    ctx.strokeStyle = look.ink;
+    ctx.lineWidth = 2;
+    const { left, room } = this;
+    if (picked.part) {
+      const [a, b] = [this.rowOf[picked.part.source], this.rowOf[picked.part.target]];
+      if (a === undefined || b === undefined) return;
+      const [top, bottom] = [this.middle(Math.min(a, b)), this.middle(Math.max(a, b))];
+      ctx.strokeRect(this.x(picked.part.at) - 8, top - 5, 16, bottom - top + 10);
+      return;
+    }
+    const i = picked.item;
+    const row = this.rowOf[columns.lane[i]] ?? -1;
     const [x0, x1] = [this.x(columns.begin[i]), this.x(columns.end[i])];
-    if (x1 < left - 1 || x0 > left + room + 1) return;
+    if (row < 0 || x1 < left - EDGE || x0 > left + room + EDGE) return;
     const [y, h] = [this.y(row), Math.max(this.y(row + 1) - this.y(row), 6)];
-    if (x1 - x0 > 2) {
-      ring(Math.max(x0, left) - 1.5, y + 1, Math.min(x1, left + room) - Math.max(x0, left) + 3, h - 2);
-    } else ring(x0 - 8, y + 1, 16, h - 2);
+    if (y < AXIS - 2) return;
+    const [low, high] = x1 - x0 > 2 ? [Math.max(x0, left) - 2, Math.min(x1, left + room) + 2] : [x0 - 8, x0 + 8];
+    ctx.strokeRect(low, y + 1, high - low, h - 2);
   }
+
+  // ---- asking
 
   // What there is at a place of the canvas.
   hit(px, py) {
-    const { view } = this;
-    const { scene, columns, index } = view;
+    const { scene } = this.view;
     const k = this.rowAt(py);
-    const row = k >= 0 ? this.rows[k] : null;
-    if (row && row.lane >= 0 && px < this.gutter) return { lane: row.lane };
-    if (px < this.gutter - 6) return null;
+    const lane = k >= 0 ? this.rows[k].lane : -1;
+    if (lane >= 0 && px < this.gutter) return { lane };
+    if (px < this.gutter || py < AXIS) return null;
     const t = this.at(px);
     const near = Math.abs(this.at(px + 6) - t);
-    if (row && row.lane >= 0) {
-      let best = -1;
-      let distance = Infinity;
-      let [low, high] = this.range(2 * row.lane + 1, t - near, t + near);
-      for (let n = low; n < high; n++) {
-        const i = index.order[n];
-        if (columns.end[i] < t - near) continue;
-        if (index.members[i] ? this.unfolded(i)
-          : columns.fold[i] >= 0 && !this.unfolded(columns.fold[i])) continue;
-        const away = index.members[i] ? near * 0.9 : Math.abs(columns.begin[i] - t);
-        if (away <= distance) [best, distance] = [i, away];
-      }
-      if (best < 0) {
-        const a = Math.abs(this.at(px + 1) - t);
-        [low, high] = this.range(2 * row.lane, t - a, t + a);
-        for (let n = low; n < high; n++) {
-          const i = index.order[n];
-          if (columns.end[i] >= t - a && columns.begin[i] <= t + a) best = i;
-        }
-      }
-      if (best >= 0) return { item: best, lane: row.lane };
-    }
-    const area = row && (scene.areas ?? []).find((area) => area.lane === row.lane);
+    const arrow = (scene.arrows ?? []).find((arrow) => Math.abs(arrow.at - t) < near
+      && py > this.middle(this.rowOf[Math.min(arrow.source, arrow.target)]) - 4
+      && py < this.middle(this.rowOf[Math.max(arrow.source, arrow.target)]) + 4);
+    if (arrow) return { part: arrow };
+    const item = lane >= 0 ? this.itemAt(lane, t, near) : -1;
+    if (item >= 0) return { item };
+    const area = (scene.areas ?? []).find((area) => area.lane === lane);
     if (area) {
       const n = bisect(0, area.edges.length, (n) => area.edges[n] <= t) - 1;
-      if (n >= 0 && n < area.values.length) return { area, value: area.values[n], at: t, lane: row.lane };
+      if (n >= 0 && n < area.values.length) return { area, value: area.values[n], at: t, lane };
     }
-    const box = (scene.boxes ?? []).find((box) => {
+    const box = (scene.boxes ?? []).findLast((box) => {
       const rows = this.span(box);
       return rows && box.begin <= t && t <= box.end && k >= rows[0] && k <= rows[1];
     });
     return box ? { box } : null;
   }
+
+  itemAt(lane, t, near) {
+    const { columns, index, look } = this.view;
+    const { begin, end, fold, role } = columns;
+    let best = -1;
+    let distance = Infinity;
+    const [low, high] = this.range(2 * lane + 1, t - near, t + near);
+    for (let n = low; n < high; n++) {
+      const i = index.order[n];
+      if (end[i] < t - near) continue;
+      if (index.members[i] ? this.unfolded(i) : fold[i] >= 0 && !this.unfolded(fold[i])) continue;
+      const urgent = URGENT.has(look.styles[role[i]].role) ? 0.5 : 1;
+      const away = index.members[i] ? near * 0.9 : Math.abs(begin[i] - t) * urgent;
+      if (away < distance) [best, distance] = [i, away];
+    }
+    return best >= 0 ? best : this.barAt(lane, t, near / 6);
+  }
+
+  barAt(lane, t, near) {
+    const { columns, index } = this.view;
+    const [low, high] = this.range(2 * lane, t - near, t + near);
+    for (let n = high - 1; n >= low; n--) {
+      const i = index.order[n];
+      if (columns.end[i] >= t - near && columns.begin[i] <= t + near) return i;
+    }
+    return -1;
+  }
 }
 
-const pixelOf = (colour) => {
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
-  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-};
+// ------------------------------------------------------------------ columns (flow down)
+
+const RUNG = 30;
+const HEAD = 52;
+const STEPS = { from: -0.8, to: 0.8 };
+
+class Columns {
+  constructor(view) { this.view = view; }
+
+  arrange() {
+    const { scene, ctx, width } = this.view;
+    ctx.font = `12px ${FONT}`;
+    const waits = (scene.notes ?? []).filter((note) => note.lane < 0).map((note) => note.text);
+    const told = [...(scene.axis.ticks ?? []).map((tick) => tick.label), ...waits];
+    this.gutter = Math.max(...told.map((text) => ctx.measureText(text).width), 30) + 18;
+    const room = width - this.gutter - 8;
+    const lanes = Math.max(scene.lanes.length, 1);
+    this.beside = room / lanes < 190; // words beside the ladder, not on its rungs
+    const ladder = this.beside ? Math.min(room * 0.62, lanes * 110) : Math.min(room, lanes * 330);
+    this.apart = ladder / lanes;
+    this.right = this.gutter + ladder;
+  }
+
+  get size() { return this.view.scene.axis.end - this.view.scene.axis.begin + STEPS.to - STEPS.from; }
+
+  get natural() { return HEAD + this.size * RUNG; }
+
+  get room() { return this.view.height - HEAD; }
+
+  get rowHeight() { return RUNG; }
+
+  bounds() {
+    const { axis } = this.view.scene;
+    return [axis.begin + STEPS.from, Math.max(axis.end, axis.begin + 1) + STEPS.to];
+  }
+
+  home() {
+    const [from, to] = this.bounds();
+    return [from, Math.min(to, from + (this.room || 500) / RUNG)];
+  }
+
+  x(lane) { return this.gutter + (lane + 0.5) * this.apart; }
+
+  y(at) {
+    const { from, to } = this.view;
+    return HEAD + ((at - from) / (to - from)) * this.room;
+  }
+
+  at(_, y) {
+    const { from, to } = this.view;
+    return from + ((y - HEAD) / this.room) * (to - from);
+  }
+
+  wheel(_, dy) { return this.view.pan(dy / this.room); }
+
+  drag(_, dy) { this.view.pan(dy / this.room); }
+
+  key(dx, dy) { this.view.pan((dx || dy) * 0.1); }
+
+  reveal() {}
+
+  paint(ctx) {
+    const { scene, look, width, height, from, to } = this.view;
+    ctx.textBaseline = "middle";
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, HEAD, width, height - HEAD);
+    ctx.clip();
+    ctx.fillStyle = look.grid;
+    scene.lanes.forEach((lane, k) => ctx.fillRect(Math.round(this.x(k)) - 1, HEAD, 2, height - HEAD));
+    const seen = (at) => at > from - 1 && at < to + 1;
+    for (const note of scene.notes ?? []) if (seen(note.at)) this.paintNote(ctx, note);
+    ctx.font = `12px ${FONT}`;
+    ctx.fillStyle = look.soft;
+    for (const tick of scene.axis.ticks ?? []) {
+      if (!seen(tick.at)) continue;
+      ctx.fillText(tick.label, this.gutter - 14 - ctx.measureText(tick.label).width, this.y(tick.at));
+    }
+    for (const arrow of scene.arrows ?? []) {
+      if (!seen(arrow.at)) continue;
+      const [x0, x1] = [this.x(arrow.source), this.x(arrow.target)];
+      const y = this.y(arrow.at);
+      drawArrow(ctx, look.style(arrow.role), x0 + Math.sign(x1 - x0) * 2, y, x1 - Math.sign(x1 - x0) * 2, y);
+    }
+    for (const arrow of scene.arrows ?? []) if (seen(arrow.at)) this.paintWords(ctx, arrow);
+    this.paintDim(ctx);
+    ctx.restore();
+    this.paintHead(ctx);
+  }
+
+  paintHead(ctx) {
+    const { scene, look, width } = this.view;
+    scene.lanes.forEach((lane, k) => {
+      const wide = Math.min(this.apart - 6, 190);
+      ctx.font = `600 ${this.apart < 120 ? 11 : 13}px ${FONT}`;
+      const lines = wrapped(ctx, lane.label, wide - 8, 3);
+      ctx.fillStyle = mix(look.ink, look.paper, 0.9);
+      ctx.beginPath();
+      ctx.roundRect(this.x(k) - wide / 2, 2, wide, HEAD - 8, 5);
+      ctx.fill();
+      ctx.fillStyle = look.ink;
+      lines.forEach((line, n) => {
+        const y = (HEAD - 4) / 2 + (n - (lines.length - 1) / 2) * 13;
+        ctx.fillText(line, this.x(k) - ctx.measureText(line).width / 2, y);
+      });
+    });
+    ctx.fillStyle = look.grid;
+    ctx.fillRect(0, HEAD - 1, width, 1);
+  }
+
+  paintWords(ctx, arrow) {
+    if (!arrow.label) return;
+    const { look, width } = this.view;
+    const y = this.y(arrow.at);
+    ctx.font = `13px ${FONT}`;
+    if (this.beside) return words(ctx, look, arrow.label, this.right + 10, y, width - this.right - 14);
+    const [low, high] = [arrow.source, arrow.target].map((lane) => this.x(lane)).sort((a, b) => a - b);
+    const told = fitted(ctx, arrow.label, high - low - 18);
+    return words(ctx, look, told, (low + high - ctx.measureText(told).width) / 2, y - 9, high - low);
+  }
+
+  // Where time passes that is not drawn to scale the ladder is cut; else words beside a lane.
+  paintNote(ctx, note) {
+    const { look, width } = this.view;
+    const y = this.y(note.at);
+    if (note.lane < 0) {
+      ctx.fillStyle = look.paper;
+      ctx.fillRect(this.gutter - 8, y - 4, this.right - this.gutter + 8, 8);
+      ctx.font = `12px ${FONT}`;
+      ctx.fillStyle = look.soft;
+      ctx.fillText(note.text, this.gutter - 14 - ctx.measureText(note.text).width, y);
+      return;
+    }
+    const style = note.role ? look.style(note.role) : look.style("mark");
+    const x = this.x(note.lane);
+    drawMark(ctx, look, style, x, y, 10);
+    ctx.font = `13px ${FONT}`;
+    if (this.beside) words(ctx, look, note.text, this.right + 10, y, width - this.right - 14);
+    else words(ctx, look, note.text, x + 10, y, width - x - 14);
+  }
+
+  paintDim(ctx) {
+    const { cursor, look, width, height, picked } = this.view;
+    if (cursor != null) {
+      const y = this.y(cursor + 0.4);
+      ctx.fillStyle = `${look.paper}d0`;
+      ctx.fillRect(0, y, width, height - y);
+    }
+    if (!picked?.part) return;
+    const y = this.y(picked.part.at);
+    ctx.strokeStyle = look.ink;
+    ctx.lineWidth = 1.5;
+    ctx.strokeRect(2, y - RUNG / 2 - (this.beside ? 0 : 3), width - 4, RUNG);
+  }
+
+  hit(px, py) {
+    if (py < HEAD) return null;
+    const at = this.at(px, py);
+    const near = (parts) => parts.filter((part) => Math.abs(part.at - at) < 0.45);
+    const arrow = near(this.view.scene.arrows ?? []).find((arrow) => arrow.event >= 0);
+    if (arrow) return { part: arrow };
+    const note = near(this.view.scene.notes ?? []).find((note) => note.lane >= 0);
+    return note ? { part: { ...note, label: note.text } } : null;
+  }
+}
+
+// Words in lines, broken at spaces, dots, underscores and humps.
+function wrapped(ctx, text, width, most) {
+  const parts = text.split(/(?<=[ ._/,-])|(?<=[a-z])(?=[A-Z])/);
+  const lines = [];
+  let line = "";
+  for (const part of parts) {
+    if (line && ctx.measureText(line + part).width > width && lines.length < most - 1) {
+      lines.push(line.trim());
+      line = part;
+    } else line += part;
+  }
+  return [...lines, line.trim()].map((each) => fitted(ctx, each, width)).filter(Boolean);
+}
+
+// ------------------------------------------------------------------ grid (states)
+
+const CELL = 96;
+const TITLE = 46;
+const BOX = 38;
+
+class Grid {
+  constructor(view) { this.view = view; }
+
+  arrange() {
+    const { scene, width, ctx } = this.view;
+    const nodes = scene.nodes ?? [];
+    const columns = Math.max(...nodes.map((node) => node.at), 0) + 1;
+    this.apart = Math.min(width / columns, 270);
+    ctx.font = `600 13px ${FONT}`;
+    const widest = Math.max(...nodes.map((node) => ctx.measureText(node.label).width), 40);
+    this.wide = Math.min(widest + 26, this.apart * 0.55);
+    this.places = new Map(nodes.map((node) => [node.key, this.placeOf(node)]));
+    this.nodes = new Map(nodes.map((node) => [node.key, node]));
+    this.links = (scene.links ?? []).map((link) => this.routed(link));
+  }
+
+  // How far down a row is: a title above each group, room for loops above each row.
+  top(lane) {
+    const groups = (this.view.scene.groups ?? []).filter((group) => group.first <= lane);
+    return lane * CELL + groups.length * TITLE + 24;
+  }
+
+  placeOf(node) { return [(node.at + 0.5) * this.apart, this.top(node.lane) + BOX / 2]; }
+
+  get natural() { return this.top(Math.max(this.view.scene.lanes.length - 1, 0)) + BOX + 48; }
+
+  get room() { return this.view.width; }
+
+  get rowHeight() { return CELL; }
+
+  bounds() { return [0, 1]; }
+
+  home() { return [0, 1]; }
+
+  at() { return 0.5; }
+
+  wheel() { return false; }
+
+  drag() {}
+
+  key() {}
+
+  reveal() {}
+
+  // The way of a link: from, to, where it bends, and where its words are.
+  routed(link) {
+    const [from, to] = [this.places.get(link.source), this.places.get(link.target)];
+    if (!from || !to) return null;
+    const half = this.wide / 2 + 2;
+    if (link.source === link.target) {
+      const [x, y] = from;
+      return { link, loop: true, from: [x - 16, y - BOX / 2], to: [x + 16, y - BOX / 2], word: [x, y - BOX / 2 - 30],
+        room: this.apart - 20 };
+    }
+    const flat = Math.abs(from[1] - to[1]) < 4;
+    const far = Math.abs(from[0] - to[0]) > this.apart * 1.2;
+    const right = to[0] >= from[0] ? 1 : -1;
+    if (flat && !this.between(from, to)) {
+      const [a, b] = [[from[0] + right * half, from[1]], [to[0] - right * half, to[1]]];
+      return { link, from: a, to: b, word: [(a[0] + b[0]) / 2, a[1] - 9], room: Math.abs(b[0] - a[0]) - 8 };
+    }
+    if (flat) {
+      const low = BOX / 2;
+      const depth = 34;
+      return { link, from: [from[0] + right * 10, from[1] + low], to: [to[0] - right * 10, to[1] + low],
+        bend: [(from[0] + to[0]) / 2, from[1] + low + depth], word: [(from[0] + to[0]) / 2, from[1] + low + depth + 3],
+        room: this.apart * 1.5 };
+    }
+    const down = to[1] > from[1] ? 1 : -1;
+    const a = [from[0] + (far ? right * half * 0.7 : 0), from[1] + (down * BOX) / 2];
+    const b = [to[0] - (far ? right * half * 0.7 : 0), to[1] - (down * BOX) / 2];
+    return { link, from: a, to: b, word: [(a[0] + b[0]) / 2 + 8, (a[1] + b[1]) / 2], aside: true, room: this.apart * 0.8 };
+  }
+
+  between(from, to) {
+    const [low, high] = [Math.min(from[0], to[0]), Math.max(from[0], to[0])];
+    return [...this.places.values()].some(([x, y]) => Math.abs(y - from[1]) < 4 && x > low + 4 && x < high - 4);
+  }
+
+  paint(ctx) {
+    const { scene, look, picked } = this.view;
+    ctx.textBaseline = "middle";
+    for (const group of scene.groups ?? []) {
+      ctx.font = `600 13px ${FONT}`;
+      ctx.fillStyle = look.soft;
+      ctx.fillText(group.label, 4, this.top(group.first) - 58);
+    }
+    const order = [...this.links].filter(Boolean).sort((a, b) => (a.link.steps ? 1 : 0) - (b.link.steps ? 1 : 0));
+    for (const way of order) this.paintLink(ctx, way);
+    for (const node of scene.nodes ?? []) this.paintNode(ctx, node);
+    for (const way of order) this.paintLabel(ctx, way);
+    const way = picked?.part && order.find((way) => way.link === picked.part);
+    if (!way) return;
+    ctx.strokeStyle = look.ink;
+    ctx.lineWidth = 1.5;
+    ctx.strokeRect(way.word[0] - 14, way.word[1] - 14, 28, 28);
+  }
+
+  paintNode(ctx, node) {
+    const { look } = this.view;
+    const style = look.style(node.role);
+    const [x, y] = this.places.get(node.key);
+    drawNode(ctx, look, style, x - this.wide / 2, y - BOX / 2, this.wide, BOX);
+    ctx.font = `${node.role === "been" || node.role === "illegal" ? 600 : 400} 13px ${FONT}`;
+    ctx.fillStyle = node.role === "illegal" ? style.colour : node.role === "been" ? look.ink : look.soft;
+    const told = fitted(ctx, node.label, this.wide - 12);
+    ctx.fillText(told, x - ctx.measureText(told).width / 2, y + 0.5);
+  }
+
+  paintLink(ctx, way) {
+    const { look } = this.view;
+    const style = look.style(way.link.role);
+    if (!way.loop && !way.bend) return drawArrow(ctx, style, ...way.from, ...way.to);
+    const rise = way.loop ? [[way.from[0] - 6, way.from[1] - 26], [way.to[0] + 6, way.to[1] - 26]]
+      : [[way.from[0], way.bend[1]], [way.to[0], way.bend[1]]];
+    ctx.strokeStyle = style.colour;
+    ctx.lineWidth = style.shape === "bold" ? 2.6 : 1.5;
+    ctx.setLineDash(style.shape === "dashed" ? [5, 4] : []);
+    ctx.beginPath();
+    ctx.moveTo(...way.from);
+    ctx.bezierCurveTo(...rise[0], ...rise[1], ...way.to);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    const sign = way.loop ? -1 : 1;
+    return drawArrow(ctx, style, way.to[0] + (way.loop ? 2 : 0), way.to[1] + sign * 9, ...way.to);
+  }
+
+  paintLabel(ctx, way) {
+    const { look } = this.view;
+    const { link } = way;
+    const taken = Boolean(link.steps?.length);
+    const style = look.style(link.role);
+    const steps = String(link.steps ?? "");
+    ctx.font = `600 12px ${FONT}`;
+    const badge = taken ? Math.max(ctx.measureText(steps).width + 10, 20) : 0;
+    ctx.font = `${taken ? 13 : 12}px ${FONT}`;
+    const lines = wrapped(ctx, link.label, way.room - (way.aside ? 0 : badge), 3);
+    const colour = link.role === "illegal" ? style.colour : taken ? look.ink : look.soft;
+    const [x, y] = way.word;
+    const up = way.bend || way.aside ? 0 : (lines.length - 1) * 14;
+    const widest = Math.max(...lines.map((line) => ctx.measureText(line).width), 0);
+    const start = way.aside ? x + badge + 4 : x - (widest - badge) / 2 + (badge ? 2 : 0);
+    lines.forEach((line, n) => words(ctx, look, line, start, y - up + n * 14, widest + 1, colour));
+    if (!taken) return;
+    const [bx, by] = [start - badge - 4, y - up + ((lines.length - 1) * 14) / 2 - 9];
+    ctx.beginPath();
+    ctx.roundRect(bx, by, badge, 18, 9);
+    ctx.fillStyle = style.colour;
+    ctx.fill();
+    ctx.font = `600 12px ${FONT}`;
+    ctx.fillStyle = look.paper;
+    ctx.fillText(steps, bx + (badge - ctx.measureText(steps).width) / 2, by + 9.5);
+  }
+
+  hit(px, py) {
+    for (const node of this.view.scene.nodes ?? []) {
+      const [x, y] = this.places.get(node.key);
+      if (Math.abs(px - x) < this.wide / 2 && Math.abs(py - y) < BOX / 2) {
+        return { part: { event: -1, label: node.label, text: `${node.label}\n${node.note}` } };
+      }
+    }
+    const way = this.links.filter(Boolean).find(({ word, room }) => (
+      Math.abs(px - word[0]) < Math.min(room / 2, 70) && Math.abs(py - word[1]) < 20));
+    if (!way) return null;
+    const { link } = way;
+    const steps = link.steps?.length ? `step ${link.steps}` : this.view.look.meaning(this.view.look.style(link.role));
+    link.text = `${this.nodes.get(link.source).label} → ${this.nodes.get(link.target).label}\n${link.label}\n${steps}`;
+    return { part: link };
+  }
+}
+
+function painterOf(view) {
+  const { scene } = view;
+  if (scene.nodes?.length) return new Grid(view);
+  return scene.flow === "down" ? new Columns(view) : new Rows(view);
+}
 
 // ------------------------------------------------------------------ the view
 
-const make = (tag, className, text) => {
+function make(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
   if (text) element.textContent = text;
   return element;
-};
+}
 
 class View {
   constructor(element, payload, options = {}) {
     this.element = element;
     this.options = { theme: "auto", controls: true, maxHeight: 560, ...options };
-    this.cursor = null;
-    this.chosen = -1;
+    this.query = "";
+    this.picked = null; // {item: number} or {part: arrow | link}
+    this.chosen = -1; // the number of the lane that is highlighted
+    this.cursor = null; // a place on the axis; what is later fades
     this.scroll = 0;
-    this.width = 0;
+    this.rowHeight = null;
     this.build();
     this.update(payload);
     this.watch();
@@ -946,51 +1518,46 @@ class View {
 
   build() {
     this.root = make("div", "asgilab");
-    const style = make("style");
-    style.textContent = CSS;
     this.title = make("div", "asgilab-title");
     this.bar = make("div", "asgilab-bar");
-    this.bar.setAttribute("role", "toolbar");
-    this.bar.setAttribute("aria-label", "picture");
     this.stage = make("div", "asgilab-stage");
     this.canvas = make("canvas", "asgilab-timeline");
     this.ctx = this.canvas.getContext("2d");
     this.tip = make("div", "asgilab-tip");
-    this.tip.hidden = true;
+    this.text = make("pre", "asgilab-text");
     this.legend = make("ul", "asgilab-legend");
     this.detail = make("div", "asgilab-detail");
-    this.detail.hidden = true;
     this.heading = make("div", "asgilab-said");
     this.told = make("pre");
-    this.detail.append(this.heading, this.told);
     this.live = make("div", "asgilab-hidden");
     this.live.setAttribute("aria-live", "polite");
-    this.text = make("pre", "asgilab-text");
-    this.text.hidden = true;
     this.text.tabIndex = 0;
+    this.tip.hidden = this.text.hidden = this.detail.hidden = true;
+    this.detail.append(this.heading, this.told);
     this.stage.append(this.canvas, this.tip);
-    this.root.append(style, this.title, this.bar, this.stage, this.text, this.legend, this.detail, this.live);
+    this.root.append(make("style", "", CSS), this.title, this.bar, this.stage, this.text, this.legend,
+      this.detail, this.live);
     this.element.append(this.root);
     if (this.options.controls) addControls(this);
-    else this.bar.hidden = true;
+    this.bar.hidden = !this.options.controls;
     addGestures(this);
   }
 
   watch() {
-    this.observer = new ResizeObserver(() => this.resize());
-    this.observer.observe(this.stage);
+    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes.observe(this.stage);
     this.media = matchMedia("(prefers-color-scheme: dark)");
     this.recolour = () => this.setLook();
     this.media.addEventListener("change", this.recolour);
-    this.mutations = new MutationObserver(this.recolour);
-    this.mutations.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+    this.attributes = new MutationObserver(this.recolour);
+    this.attributes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   }
 
   destroy() {
     this.playing = false;
     this.gone = true;
-    this.observer.disconnect();
-    this.mutations.disconnect();
+    this.sizes.disconnect();
+    this.attributes.disconnect();
     this.media.removeEventListener("change", this.recolour);
     this.root.remove();
   }
@@ -998,125 +1565,130 @@ class View {
   // ---- what is shown
 
   update(payload) {
-    const { scene } = payload;
     const before = this.scene;
-    const whole = !before || (this.from === before.axis.begin && this.to === before.axis.end);
+    const { scene } = payload;
     const same = before && before.picture === scene.picture && before.axis.unit === scene.axis.unit;
+    const whole = !same || this.whole;
     this.theme = payload.theme ?? this.theme;
-    this.scene = scene;
+    this.scene = { ...scene, lanes: scene.lanes ?? [], texts: scene.texts ?? [""] };
     this.columns = columnsOf(payload.items ?? scene.items);
-    this.words = payload.text ?? "";
+    this.text.textContent = payload.text ?? "";
     this.picked = null;
-    if (!same || whole) this.reset();
-    if (!same) { this.chosen = -1; this.cursor = null; this.scroll = 0; }
+    if (!same) {
+      this.chosen = -1;
+      this.cursor = this.rowHeight = null;
+      this.scroll = 0;
+    }
     this.changed();
     this.setLook();
-    this.resize();
+    if (whole) [this.from, this.to] = this.painter.home();
+    else this.lookAt(this.from, this.to);
   }
 
   append(delta) {
-    const { scene } = this;
-    const whole = this.from === scene.axis.begin && this.to === scene.axis.end;
+    const { scene, whole } = this;
     for (const [number, lane] of delta.lanes ?? []) scene.lanes[number] = lane;
-    scene.texts.push(...(delta.texts ?? []));
+    scene.texts = [...scene.texts, ...(delta.texts ?? [])];
     for (const key of ["axis", "boxes", "title", "alt", "areas", "notes", "arrows"]) {
       if (delta[key] !== undefined) scene[key] = delta[key];
     }
-    const picked = this.picked == null ? null : this.columns.event[this.picked];
+    const seq = this.picked?.item == null ? -1 : this.columns.event[this.picked.item];
     this.columns = joined(this.columns, new Set(delta.replace ?? []), columnsOf(delta.items));
-    if (whole) [this.from, this.to] = [scene.axis.begin, Math.max(scene.axis.end, scene.axis.begin + 1)];
+    this.picked = null;
     this.changed();
-    if (picked != null && picked >= 0) this.picked = this.find(picked);
+    if (seq >= 0) this.picked = this.find(seq);
+    if (whole) [this.from, this.to] = this.painter.home();
     this.setLegend();
-    this.resize();
   }
 
   // The scene has other lanes or items: look at it anew.
   changed() {
-    const { scene } = this;
-    scene.lanes = scene.lanes ?? [];
+    const { scene, canvas } = this;
     const many = this.theme.roles.findIndex((style) => style.role === "many");
     this.index = indexOf(this.columns, scene.lanes.length, many);
-    this.title.textContent = scene.title;
-    this.canvas.setAttribute("role", this.options.controls ? "application" : "img");
-    this.canvas.setAttribute("aria-label", scene.alt);
-    this.canvas.setAttribute("aria-roledescription", "picture");
     this.order = null;
-    this.text.textContent = this.words || "";
-    this.painter = new Rows(this);
-    this.filter(this.query ?? "");
+    this.title.textContent = scene.title;
+    canvas.setAttribute("role", this.options.controls ? "application" : "img");
+    canvas.setAttribute("aria-roledescription", "picture");
+    canvas.setAttribute("aria-label", scene.alt);
+    this.painter = painterOf(this);
     this.onScene?.();
+    this.filter(this.query);
   }
 
+  // Show only the lanes that have all words: in their name, their facts, or what passed in them.
   filter(query) {
     this.query = query;
     const wanted = query.toLowerCase().split(/\s+/).filter(Boolean);
     const { scene, columns } = this;
-    const said = scene.lanes.map((lane) => [lane.label, lane.detail, ...(lane.facts ?? [])].join(" "));
-    this.shown = new Uint8Array(said.length).fill(1);
+    this.shown = new Uint8Array(scene.lanes.length).fill(1);
     if (wanted.length) {
       const texts = scene.texts.map((text) => text.toLowerCase());
-      const also = said.map(() => new Set());
+      const passed = scene.lanes.map(() => new Set());
       for (let i = 0; i < columns.count; i++) {
-        if (columns.label[i]) also[columns.lane[i]]?.add(columns.label[i]);
+        if (columns.label[i]) passed[columns.lane[i]]?.add(columns.label[i]);
       }
-      said.forEach((text, lane) => {
-        const all = `${text.toLowerCase()} ${[...also[lane]].map((label) => texts[label]).join(" ")}`;
-        this.shown[lane] = matches(all, wanted) ? 1 : 0;
+      scene.lanes.forEach(({ label, detail, facts, conn }, lane) => {
+        const said = [conn ? `#${conn}` : "", label, detail, ...(facts ?? [])].join(" ").toLowerCase();
+        const all = `${said} ${[...passed[lane]].map((number) => texts[number]).join(" ")}`;
+        this.shown[lane] = wanted.every((word) => all.includes(word)) ? 1 : 0;
       });
     }
     this.matching = this.shown.reduce((sum, one) => sum + one, 0);
-    this.painter.arrange();
-    this.onFilter?.();
+    this.order = null;
+    this.width = 0; // lay out anew
     this.resize();
+    this.onFilter?.();
   }
 
   setLook() {
-    this.mode = modeOf(this.options.theme);
-    this.look = new Look(this.theme, this.mode);
+    this.look = new Look(this.theme, modeOf(this.options.theme));
     for (const name of ["paper", "ink", "grid"]) this.root.style.setProperty(`--${name}`, this.look[name]);
     this.root.style.setProperty("--focus", this.look.style("call").colour);
-    this.root.dataset.mode = this.mode;
+    this.root.dataset.mode = this.look.mode;
     this.setLegend();
     this.draw();
   }
 
   setLegend() {
     const { look, scene, columns } = this;
-    if (!look) return;
     const used = new Uint8Array(look.styles.length);
     for (let i = 0; i < columns.count; i++) used[columns.role[i]] = 1;
-    for (const parts of ["arrows", "boxes", "areas", "nodes", "links"]) {
+    for (const parts of ["arrows", "boxes", "nodes", "links"]) { // a curve has its name beside it
       for (const part of scene[parts] ?? []) used[look.byRole.get(part.role)] = 1;
     }
+    const arrows = new Set([...(scene.arrows ?? []), ...(scene.links ?? [])].map((part) => part.role));
     const entries = look.styles.filter((style, code) => used[code]);
-    const key = this.mode + entries.map((style) => style.role).join();
+    const key = look.mode + entries.map((style) => style.role).join();
     if (key === this.legendKey) return;
     this.legendKey = key;
     this.legend.replaceChildren(...entries.map((style) => {
       const entry = make("li");
       const swatch = make("canvas");
       swatch.setAttribute("aria-hidden", "true");
-      drawSwatch(swatch, look, style);
-      entry.append(swatch, look.meaning(style, scene.held ?? "loop"));
+      drawSwatch(swatch, look, style, arrows.has(style.role));
+      entry.append(swatch, look.meaning(style, scene.held));
       return entry;
     }));
   }
 
   resize() {
-    if (!this.scene || this.gone) return;
-    const width = this.stage.clientWidth || 800;
-    const ratio = devicePixelRatio || 1;
-    if (width !== this.width) { this.width = width; this.painter.arrange(); }
-    const height = Math.round(clamp(this.painter.natural, 90, this.options.maxHeight));
-    this.height = height;
-    this.ratio = ratio;
-    if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
-      this.canvas.width = Math.round(width * ratio);
-      this.canvas.height = Math.round(height * ratio);
-      this.canvas.style.height = `${height}px`;
+    if (this.gone || !this.scene) return;
+    const width = this.stage.clientWidth || this.width || 800;
+    if (width !== this.width) {
+      this.width = width;
+      this.painter.arrange();
     }
-    this.draw();
+    const ratio = (this.ratio = devicePixelRatio || 1);
+    this.height = Math.round(clamp(this.painter.natural, 90, this.options.maxHeight));
+    this.painter.place?.();
+    if (this.whole) [this.from, this.to] = this.painter.home();
+    const [w, h] = [Math.round(width * ratio), Math.round(this.height * ratio)];
+    if (this.canvas.width !== w || this.canvas.height !== h) {
+      [this.canvas.width, this.canvas.height] = [w, h];
+      this.canvas.style.height = `${this.height}px`;
+      this.paint(); // a canvas of another size is empty
+    } else this.draw();
   }
 
   draw() {
@@ -1127,50 +1699,56 @@ class View {
 
   paint() {
     const { ctx, look, ratio, width, height } = this;
-    if (!look || !width) return;
+    if (!look || this.from === undefined) return;
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.fillStyle = look.paper;
     ctx.fillRect(0, 0, width, height);
     this.painter.paint(ctx);
-    this.painted = (this.painted ?? 0) + 1;
   }
 
   // ---- where we look
 
+  // Whether all is in view, as it is at first; then it stays so while the scene grows.
+  get whole() {
+    if (this.home === undefined) return true;
+    return this.home;
+  }
+
   reset() {
-    const { axis } = this.scene;
-    [this.from, this.to] = [axis.begin, Math.max(axis.end, axis.begin + 1)];
+    this.home = true;
     this.rowHeight = null;
     this.scroll = 0;
+    this.painter.place?.();
+    [this.from, this.to] = this.painter.home();
     this.draw();
   }
 
-  look_at(from, to) {
-    const { axis } = this.scene;
-    const whole = Math.max(axis.end - axis.begin, 1);
-    const span = clamp(to - from, axis.unit === "ns" ? 10 : 1, whole);
-    const middle = (from + to) / 2;
-    this.from = clamp(middle - span / 2, axis.begin, axis.begin + whole - span);
-    this.to = this.from + span;
+  // Look at a stretch of the axis, or at what there is of it; return whether that is another one.
+  lookAt(from, to) {
+    const [begin, end] = this.painter.bounds();
+    const least = this.scene.axis.unit === "ns" ? 10 : Math.min(4, end - begin);
+    const span = clamp(to - from, least, end - begin);
+    const start = clamp((from + to - span) / 2, begin, end - span);
+    if (start === this.from && start + span === this.to) return false;
+    this.home = span >= (end - begin) * 0.9999;
+    [this.from, this.to] = [start, start + span];
     this.draw();
+    return true;
   }
 
   zoom(factor, around = (this.from + this.to) / 2) {
-    this.look_at(around - (around - this.from) * factor, around + (this.to - around) * factor);
+    return this.lookAt(around - (around - this.from) * factor, around + (this.to - around) * factor);
   }
 
   pan(share) {
-    const by = (this.to - this.from) * share;
-    this.look_at(this.from + by, this.to + by);
+    const [begin, end] = this.painter.bounds();
+    const span = this.to - this.from;
+    const from = clamp(this.from + span * share, begin, end - span);
+    return this.lookAt(from, from + span);
   }
 
   zoomRows(factor, around = this.height / 2) {
-    const before = this.painter.rowHeight;
-    const least = this.painter.fit();
-    const after = clamp(before * factor, least, 80);
-    const place = (this.scroll + around - AXIS) / before;
-    this.rowHeight = after <= least * 1.001 ? null : after;
-    this.scroll = Math.max(place * after - around + AXIS, 0);
+    this.painter.zoomRows?.(factor, around);
     this.draw();
   }
 
@@ -1183,38 +1761,98 @@ class View {
 
   // ---- what is chosen
 
+  // Where an event is: an item, an arrow, a link.
   find(seq) {
-    const i = this.columns.event.indexOf(seq);
-    if (i < 0) return null;
-    return this.index.members[i] && this.columns.event[i + 1] === seq ? i + 1 : i;
+    const { columns, scene } = this;
+    for (let i = columns.event.indexOf(seq); i >= 0; i = columns.event.indexOf(seq, i + 1)) {
+      if (!this.index.members[i]) return { item: i };
+    }
+    const part = [...(scene.arrows ?? []), ...(scene.links ?? [])].find((part) => part.event === seq);
+    return part ? { part } : null;
   }
 
-  select(seq, byReader = false) {
+  select(seq) {
     this.picked = seq >= 0 ? this.find(seq) : null;
-    if (this.picked != null) this.reveal(this.picked);
-    if (seq < 0) this.detail.hidden = true;
-    else this.tell(this.picked != null ? this.said(this.picked) : "", seq);
-    if (byReader) this.options.onSelect?.(seq);
+    if (this.picked) this.reveal(this.picked);
+    this.tell(this.picked ? this.hintOf(this.picked) : "", seq);
     this.draw();
   }
 
-  reveal(i) {
-    const { begin, lane } = this.columns;
+  placeOf({ item, part }) { return item == null ? part.at ?? 0 : this.columns.begin[item]; }
+
+  reveal(hit) {
+    const at = this.placeOf(hit);
     const span = this.to - this.from;
-    if (begin[i] < this.from || begin[i] > this.to) this.look_at(begin[i] - span / 2, begin[i] + span / 2);
-    const row = this.painter.rowOf[lane[i]];
-    if (row < 0 || !this.painter.top) return;
-    const top = this.painter.top[row];
-    const room = this.height - AXIS;
-    if (top < this.scroll || top + this.painter.rowHeight > this.scroll + room) this.scroll = Math.max(top - room / 2, 0);
+    if (at < this.from || at > this.to) this.lookAt(at - span / 2, at + span / 2);
+    if (hit.item != null) this.painter.reveal(this.columns.lane[hit.item]);
+  }
+
+  // The reader has pointed at something.
+  choose(hit) {
+    if (!hit) return;
+    if (hit.item == null && !hit.part) {
+      if (hit.box) this.tell(hit.box.label, hit.box.event ?? -1);
+      else if (!hit.area) this.chooseLane(hit.lane === this.chosen ? -1 : hit.lane);
+      return;
+    }
+    const seq = hit.part ? hit.part.event : this.columns.event[hit.item];
+    this.picked = hit;
+    this.tell(this.hintOf(hit), seq);
+    if (seq >= 0) this.options.onSelect?.(seq);
+    this.draw();
+  }
+
+  chooseLane(lane) {
+    this.chosen = lane;
+    if (lane >= 0) {
+      this.tell(this.hintOf({ lane }), -1);
+      const { conn } = this.scene.lanes[lane];
+      if (conn) this.options.onLane?.(conn);
+    } else this.tell("", -1);
+    this.draw();
+  }
+
+  highlight(conn) {
+    this.chosen = conn ? this.scene.lanes.findIndex((lane) => lane.conn === conn) : -1;
+    if (this.chosen >= 0) this.painter.reveal(this.chosen);
+    this.draw();
+  }
+
+  clear() {
+    this.stop();
+    this.picked = this.cursor = null;
+    this.chosen = -1;
+    this.tell("", -1);
+    this.draw();
+  }
+
+  // ---- words
+
+  hintOf(hit) {
+    const { scene } = this;
+    if (hit.item != null) return this.said(hit.item);
+    if (hit.part) {
+      const { text, label, at } = hit.part;
+      const tick = (scene.axis.ticks ?? []).find((tick) => tick.at === at);
+      return text ?? [label, tick ? `at ${tick.label}` : ""].filter(Boolean).join("\n");
+    }
+    if (hit.box) return [hit.box.label, this.when(hit.box.begin, hit.box.end)].filter(Boolean).join("\n");
+    if (hit.area) {
+      const value = Number(hit.value.toPrecision(3)).toLocaleString("en");
+      return `${scene.lanes[hit.lane].label}: ${value} ${hit.area.unit}\n${this.when(hit.at, hit.at)}`;
+    }
+    const { detail, facts } = scene.lanes[hit.lane];
+    const told = (scene.columns ?? []).map((name, k) => (facts?.[k] && name !== "#" ? `${name} ${facts[k]}` : ""));
+    return [this.nameOf(hit.lane), detail, told.filter(Boolean).join(", ")].filter(Boolean).join("\n");
   }
 
   // One item in words.
   said(i) {
     const { columns, scene, look } = this;
     const style = look.styles[columns.role[i]];
-    const what = scene.texts[columns.label[i]] || look.meaning(style, scene.held ?? "loop");
-    return `${this.nameOf(columns.lane[i])}\n${what}\n${this.when(columns.begin[i], columns.end[i])}`;
+    const what = scene.texts[columns.label[i]] || look.meaning(style, scene.held);
+    const [name, when] = [this.nameOf(columns.lane[i]), this.when(columns.begin[i], columns.end[i])];
+    return [name, what, when].filter(Boolean).join("\n");
   }
 
   nameOf(lane) {
@@ -1223,149 +1861,97 @@ class View {
   }
 
   when(begin, end) {
-    if (this.scene.axis.unit !== "ns") return "";
-    const zero = this.scene.axis.begin;
-    const at = `at ${duration(begin - zero)}`;
+    const { axis } = this.scene;
+    if (axis.unit !== "ns") return "";
+    const at = `at ${duration(begin - axis.begin)}`;
     return end > begin ? `${at}, for ${duration(end - begin)}` : at;
   }
 
+  // Say what has been chosen, and of an event its full words as soon as they are here.
   async tell(heading, seq) {
-    const asked = (this.asking = (this.asking ?? 0) + 1);
+    const asked = (this.telling = (this.telling ?? 0) + 1);
     this.heading.textContent = heading.replaceAll("\n", " · ");
-    this.told.textContent = "";
-    this.detail.hidden = !heading && seq < 0;
+    this.say("");
     this.live.textContent = this.heading.textContent;
     if (seq < 0 || !this.options.describe) return;
     const told = await this.options.describe(seq);
-    if (asked === this.asking && told != null) this.say(told);
+    if (asked === this.telling && told != null) this.say(told);
   }
 
   say(told) {
     this.told.textContent = told;
+    this.told.hidden = !told;
     this.detail.hidden = !told && !this.heading.textContent;
     if (told) this.live.textContent = told;
   }
 
-  choose(hit) {
-    if (!hit) return;
-    if (hit.item != null) {
-      const seq = this.columns.event[hit.item];
-      this.picked = hit.item;
-      this.tell(this.said(hit.item), seq);
-      if (seq >= 0) this.options.onSelect?.(seq);
-    } else if (hit.part) {
-      this.tell(hit.text, hit.part.event ?? -1);
-      if (hit.part.event >= 0) this.options.onSelect?.(hit.part.event);
-    } else if (hit.box) this.tell(hit.box.label, hit.box.event ?? -1);
-    else if (hit.lane != null && hit.area == null) this.chooseLane(hit.lane === this.chosen ? -1 : hit.lane);
-    this.draw();
-  }
-
-  chooseLane(lane) {
-    this.chosen = lane;
-    const conn = this.scene.lanes[lane]?.conn;
-    if (lane >= 0) {
-      const { label, detail } = this.scene.lanes[lane];
-      this.tell(`${this.nameOf(lane)}${detail ? `\n${detail}` : ""}`, -1);
-      if (conn) this.options.onLane?.(conn);
-      void label;
-    }
-    this.draw();
-  }
-
-  highlight(conn) {
-    this.chosen = conn ? this.scene.lanes.findIndex((lane) => lane.conn === conn) : -1;
-    this.draw();
-  }
-
-  clear() {
-    this.picked = null;
-    this.chosen = -1;
-    this.cursor = null;
-    this.stop();
-    this.detail.hidden = true;
-    this.draw();
-  }
-
   hint(hit, x, y) {
-    const text = hit && this.hintOf(hit);
+    const text = hit ? this.hintOf(hit) : "";
     this.tip.hidden = !text;
     if (!text) return;
     this.tip.textContent = text;
-    const left = clamp(x + 14, 0, Math.max(this.width - this.tip.offsetWidth, 0));
-    const below = y + 18;
-    this.tip.style.left = `${left}px`;
-    this.tip.style.top = `${below + this.tip.offsetHeight > this.height + 40 ? y - this.tip.offsetHeight - 8 : below}px`;
-  }
-
-  hintOf(hit) {
-    if (hit.item != null) return this.said(hit.item);
-    if (hit.text) return hit.text;
-    if (hit.box) return `${hit.box.label}\n${this.when(hit.box.begin, hit.box.end)}`;
-    if (hit.area) {
-      const value = Number(hit.value.toPrecision(3)).toLocaleString("en");
-      return `${this.nameOf(hit.lane)}: ${value} ${hit.area.unit}\n${this.when(hit.at, hit.at)}`;
-    }
-    if (hit.lane != null) {
-      const { detail, facts } = this.scene.lanes[hit.lane];
-      const told = (this.scene.columns ?? []).map((name, k) => (facts?.[k] && name !== "#" ? `${name} ${facts[k]}` : "")).filter(Boolean);
-      return [this.nameOf(hit.lane), detail, told.join(", ")].filter(Boolean).join("\n");
-    }
-    return "";
+    const { offsetWidth, offsetHeight } = this.tip;
+    const above = y + 18 + offsetHeight > this.height + 60;
+    this.tip.style.left = `${clamp(x + 14, 0, Math.max(this.width - offsetWidth, 0))}px`;
+    this.tip.style.top = `${above ? y - offsetHeight - 10 : y + 18}px`;
   }
 
   // ---- time goes by
 
-  // The moments at which something is to be read, in order: [place, item] each.
+  // What there is to read, in order of time.
   moments() {
     if (this.order) return this.order;
-    const { columns, shown } = this;
+    const { columns, shown, index, scene } = this;
+    const { begin, event } = columns;
+    const parts = [...(scene.arrows ?? []), ...(scene.links ?? [])].filter((part) => part.event >= 0);
+    if (parts.length) {
+      parts.sort((a, b) => (a.at ?? 0) - (b.at ?? 0) || a.event - b.event);
+      return (this.order = parts.map((part) => ({ part })));
+    }
     const order = [];
     for (let i = 0; i < columns.count; i++) {
-      if (columns.event[i] >= 0 && shown[columns.lane[i]] && !this.index.members[i]) order.push(i);
+      if (event[i] >= 0 && shown[columns.lane[i]] && !index.members[i]) order.push(i);
     }
-    order.sort((a, b) => columns.begin[a] - columns.begin[b] || columns.event[a] - columns.event[b]);
-    return (this.order = order);
+    order.sort((a, b) => begin[a] - begin[b] || event[a] - event[b]);
+    return (this.order = order.map((item) => ({ item })));
   }
 
   step(by) {
     this.stop();
     const order = this.moments();
     if (!order.length) return;
-    const { begin, event } = this.columns;
-    let k;
-    if (this.picked != null && event[this.picked] >= 0) k = order.indexOf(this.picked) + by;
+    const { picked } = this;
+    let k = picked ? order.findIndex(({ item, part }) => item === picked.item && part === picked.part) : -1;
+    if (k >= 0) k += by;
     else {
       const now = this.cursor ?? this.from;
-      k = bisect(0, order.length, (n) => begin[order[n]] < now);
-      if (by < 0) k--;
+      k = bisect(0, order.length, (n) => this.placeOf(order[n]) < now) - (by < 0 ? 1 : 0);
     }
-    const i = order[clamp(k, 0, order.length - 1)];
-    this.cursor = begin[i];
-    this.reveal(i);
-    this.choose({ item: i });
+    const hit = order[clamp(k, 0, order.length - 1)];
+    this.cursor = this.placeOf(hit);
+    this.reveal(hit);
+    this.choose(hit);
   }
 
   play() {
-    if (this.playing) return this.stop();
+    if (this.playing) { this.stop(); return; }
     const { axis } = this.scene;
-    if (this.cursor == null || this.cursor >= this.to) this.cursor = this.from;
+    if (this.cursor == null || this.cursor >= Math.min(this.to, axis.end)) this.cursor = Math.max(this.from, axis.begin);
     this.playing = true;
     this.onPlay?.();
-    const speed = axis.unit === "ns" ? (this.to - this.from) / 8000 : 1 / 600;
+    const speed = axis.unit === "ns" ? (this.to - this.from) / 8000 : 1 / 600; // of the axis, a ms
     let before = performance.now();
     const tick = (now) => {
       if (!this.playing || this.gone) return;
-      this.cursor += (now - before) * speed;
+      this.cursor = Math.min(this.cursor + (now - before) * speed, axis.end);
       before = now;
-      if (this.cursor >= axis.end) { this.cursor = axis.end; this.stop(); }
+      if (this.cursor >= axis.end) this.stop();
       const span = this.to - this.from;
-      if (this.cursor > this.to) this.look_at(this.cursor - span * 0.1, this.cursor + span * 0.9);
-      this.paint();
+      if (this.cursor > this.to) this.lookAt(this.cursor - span * 0.1, this.cursor + span * 0.9);
+      this.draw();
       requestAnimationFrame(tick);
     };
     requestAnimationFrame(tick);
-    return undefined;
   }
 
   stop() {
@@ -1399,6 +1985,8 @@ function icon(name) {
 }
 
 function addControls(view) {
+  view.bar.setAttribute("role", "toolbar");
+  view.bar.setAttribute("aria-label", "the picture");
   const button = (name, label, act) => {
     const it = make("button");
     it.type = "button";
@@ -1409,48 +1997,63 @@ function addControls(view) {
     view.bar.append(it);
     return it;
   };
-  const gap = () => view.bar.append(make("span", "gap"));
-  button("back", "previous event ( , )", () => view.step(-1));
+  const gap = () => view.bar.appendChild(make("span", "gap"));
+  const back = button("back", "previous event ( , )", () => view.step(-1));
   const play = button("play", "play (space)", () => view.play());
-  button("on", "next event ( . )", () => view.step(1));
-  gap();
-  button("further", "zoom out ( - )", () => view.zoom(1.5));
-  button("closer", "zoom in ( + )", () => view.zoom(1 / 1.5));
-  button("whole", "the whole picture ( 0 )", () => view.reset());
-  const rows = [button("shorter", "shorter rows", () => view.zoomRows(1 / 1.5)),
-    button("taller", "taller rows", () => view.zoomRows(1.5))];
-  gap();
+  const on = button("on", "next event ( . )", () => view.step(1));
+  const scale = [
+    gap(),
+    button("further", "zoom out ( - )", () => view.zoom(1.5)),
+    button("closer", "zoom in ( + )", () => view.zoom(1 / 1.5)),
+    button("whole", "the whole picture ( 0 )", () => view.reset()),
+  ];
+  const rows = [
+    button("shorter", "shorter rows", () => view.zoomRows(1 / 1.5)),
+    button("taller", "taller rows", () => view.zoomRows(1.5)),
+    gap(),
+  ];
   const input = make("input");
   input.type = "search";
-  input.placeholder = "filter: words";
+  input.placeholder = "filter: path, 500, message";
   input.setAttribute("aria-label", "show only requests with these words");
   input.addEventListener("input", () => view.filter(input.value));
   const count = make("span", "asgilab-count");
   count.setAttribute("aria-live", "polite");
   const text = make("button", "", "as text");
   text.type = "button";
-  text.setAttribute("aria-pressed", "false");
   text.addEventListener("click", () => {
     view.text.hidden = !view.text.hidden;
     view.stage.hidden = view.legend.hidden = !view.text.hidden;
     text.setAttribute("aria-pressed", String(!view.text.hidden));
   });
+  text.setAttribute("aria-pressed", "false");
   view.bar.append(input, count, text);
   view.onPlay = () => {
+    const label = view.playing ? "pause (space)" : "play (space)";
     play.replaceChildren(icon(view.playing ? "pause" : "play"));
-    play.setAttribute("aria-label", view.playing ? "pause (space)" : "play (space)");
+    play.title = label;
+    play.setAttribute("aria-label", label);
   };
   view.onFilter = () => {
     const all = view.scene.lanes.length;
     count.textContent = view.matching < all ? `${view.matching} of ${all}` : "";
   };
   view.onScene = () => {
-    const requests = view.scene.lanes.some((lane) => lane.conn) && view.scene.lanes.length > 1;
-    input.hidden = count.hidden = !requests;
-    for (const it of rows) it.hidden = !requests;
-    text.hidden = !view.words;
+    const { scene, painter } = view;
+    const requests = scene.lanes.length > 1 && scene.lanes.some((lane) => lane.conn);
+    for (const it of [input, count, ...rows]) it.hidden = !requests;
+    for (const it of [play, ...scale]) it.hidden = painter instanceof Grid;
+    for (const it of [back, on]) it.hidden = painter.curves ?? false;
+    text.hidden = !view.text.textContent;
+    view.bar.hidden = !scene.lanes.length;
   };
 }
+
+const spread = (pointers) => {
+  if (pointers.size < 2) return 0;
+  const [[x0, y0], [x1, y1]] = [...pointers.values()];
+  return Math.hypot(x1 - x0, y1 - y0);
+};
 
 function addGestures(view) {
   const { canvas } = view;
@@ -1465,17 +2068,13 @@ function addGestures(view) {
   canvas.addEventListener("wheel", (event) => {
     const [x, y] = place(event);
     const unit = event.deltaMode === 1 ? 16 : 1;
-    if (event.ctrlKey || event.metaKey) {
-      view.zoom(Math.exp(clamp(event.deltaY * unit, -120, 120) / 240), view.painter.at(x, y));
-      event.preventDefault();
-    } else if (event.altKey) {
-      view.zoomRows(Math.exp(-clamp(event.deltaY * unit, -120, 120) / 240), y);
-      event.preventDefault();
-    } else {
-      const along = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
-      if (Math.abs(along) > 0.5) { view.pan((along * unit) / view.width); event.preventDefault(); }
-      else if (view.scrollBy(event.deltaY * unit)) event.preventDefault();
-    }
+    const turned = clamp(event.deltaY * unit, -120, 120) / 240;
+    let used = true; // else the page scrolls
+    if (event.ctrlKey || event.metaKey) view.zoom(Math.exp(turned), view.painter.at(x, y));
+    else if (event.altKey) view.zoomRows(Math.exp(-turned), y);
+    else if (event.shiftKey) used = view.painter.wheel((event.deltaY || event.deltaX) * unit, 0);
+    else used = view.painter.wheel(event.deltaX * unit, event.deltaY * unit);
+    if (used) event.preventDefault();
   }, { passive: false });
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -1492,8 +2091,8 @@ function addGestures(view) {
       view.hint(hit, x, y);
       return;
     }
-    moved += Math.abs(x - before[0]) + Math.abs(y - before[1]);
     pointers.set(event.pointerId, [x, y]);
+    moved += Math.abs(x - before[0]) + Math.abs(y - before[1]);
     if (pointers.size === 2) {
       const now = spread(pointers);
       if (apart > 10 && now > 10) view.zoom(apart / now, view.painter.at(x, y));
@@ -1502,7 +2101,7 @@ function addGestures(view) {
       canvas.setPointerCapture(event.pointerId);
       canvas.classList.add("dragging");
       view.hint(null);
-      view.drag(before[0] - x, before[1] - y);
+      view.painter.drag(before[0] - x, before[1] - y);
     }
   });
   const up = (event) => {
@@ -1515,37 +2114,25 @@ function addGestures(view) {
   canvas.addEventListener("pointerleave", () => view.hint(null));
   canvas.addEventListener("dblclick", (event) => view.zoom(0.5, view.painter.at(...place(event))));
   canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const act = KEYS[event.key];
-    if (!act) return;
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
     act(view);
     event.preventDefault();
     event.stopPropagation(); // a notebook has keys of its own
   });
 }
 
-const spread = (pointers) => {
-  if (pointers.size < 2) return 0;
-  const [[x0, y0], [x1, y1]] = [...pointers.values()];
-  return Math.hypot(x1 - x0, y1 - y0);
-};
-
-View.prototype.drag = function drag(dx, dy) {
-  this.pan(dx / this.painter.plot[1]);
-  this.scrollBy(dy);
-};
-
 const KEYS = {
-  ArrowLeft: (view) => view.pan(-0.1),
-  ArrowRight: (view) => view.pan(0.1),
-  ArrowUp: (view) => view.scrollBy(-60),
-  ArrowDown: (view) => view.scrollBy(60),
+  ArrowLeft: (view) => view.painter.key(-1, 0),
+  ArrowRight: (view) => view.painter.key(1, 0),
+  ArrowUp: (view) => view.painter.key(0, -1),
+  ArrowDown: (view) => view.painter.key(0, 1),
   "+": (view) => view.zoom(1 / 1.5),
   "=": (view) => view.zoom(1 / 1.5),
   "-": (view) => view.zoom(1.5),
   0: (view) => view.reset(),
-  Home: (view) => view.look_at(view.scene.axis.begin, view.scene.axis.begin + view.to - view.from),
-  End: (view) => view.look_at(view.scene.axis.end - (view.to - view.from), view.scene.axis.end),
+  Home: (view) => view.pan(-1e9),
+  End: (view) => view.pan(1e9),
   ",": (view) => view.step(-1),
   ".": (view) => view.step(1),
   " ": (view) => view.play(),
@@ -1558,6 +2145,7 @@ export function mount(element, payload, options) {
 
 // ------------------------------------------------------------------ the notebook (anywidget)
 
+// `selected` is a trait of both sides; `detail` is the kernel's answer to it, "" meanwhile.
 function render({ model, el }) {
   const payload = () => ({ ...model.get("payload"), items: model.get("items") });
   const view = mount(el, payload(), {
@@ -1567,13 +2155,12 @@ function render({ model, el }) {
       model.save_changes();
     },
   });
+  const shown = () => view.picked?.part?.event ?? view.columns.event[view.picked?.item] ?? -1;
   const listeners = {
     "change:payload": () => view.update(payload()),
-    "change:detail": () => view.say(model.get("detail")),
+    "change:detail": () => view.say(model.get("detail") ?? ""),
     "change:selected": () => {
-      const seq = model.get("selected");
-      const now = view.picked == null ? -1 : view.columns.event[view.picked];
-      if (seq !== now) view.select(seq);
+      if (model.get("selected") !== shown()) view.select(model.get("selected"));
     },
     "msg:custom": (message, buffers) => {
       if (message.append) view.append({ ...message.append, items: buffers?.[0] });
