@@ -68,7 +68,8 @@ def test_headers_by_name_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("x a", "1"), ("", "1"), ("x-a", "1\r\nx-b: 2"), ("x-a", "a\0")]
+    ("name", "value"),
+    [("x a", "1"), ("", "1"), ("x-a", "1\r\nx-b: 2"), ("x-a", "a\0"), ("x-a", "文"), ("文", "1")],
 )
 def test_no_header_can_be_smuggled_in(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="header"):
@@ -474,6 +475,20 @@ def test_a_form_may_come_in_pieces_of_any_size(size: int) -> None:
         asked.close()
 
     asyncio.run(main())
+
+
+def test_a_file_may_have_any_name() -> None:
+    app = App()
+
+    @app.post("/")
+    async def upload(request: Request) -> str:
+        file = (await request.form())["文"]
+        assert isinstance(file, UploadFile)
+        return f"{file.filename} {(await file.read()).decode()}"
+
+    form = '--x\r\ncontent-disposition: form-data; name="文"; filename="字.txt"\r\n\r\n!\r\n--x--'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    assert ask(app, post("/", form, headers=kind))[0].text == "字.txt !"
 
 
 def test_events_and_comments_in_between() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from asgi_lab.framework.exceptions import HTTPError
-from asgi_lab.framework.headers import Headers, Pairs, as_headers
+from asgi_lab.framework.headers import Headers, Pairs
 
 SPOOL = 1024 * 1024  # bytes of a file that stay in memory
 MAX_FIELDS = 1024 * 1024  # bytes of all fields that are no files
@@ -39,7 +39,7 @@ class UploadFile:
         found: bytes = await self._do(self.file.read, size)
         return found
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | bytearray) -> None:
         """Append a piece."""
         self.size += len(data)
         await self._do(self.file.write, data)
@@ -88,34 +88,63 @@ async def parse_form(content_type: str, stream: AsyncIterable[bytes]) -> Form:
 
 
 async def parse_multipart(content_type: str, stream: AsyncIterable[bytes]) -> Form:
-    """Read a multipart form. A part with a filename is a file (RFC 7578, section 4.2)."""
+    """Read a multipart form."""
     multipart = parser_library()
     boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
-    parts: list[tuple[str, UploadFile | bytearray]] = []
-    room = MAX_FIELDS
+    parts = Parts()
     try:
         with multipart.PushMultipartParser(boundary, max_segment_count=MAX_PARTS) as parser:
             async for chunk in stream:
-                for event in parser.parse(chunk):  # a part begins, its pieces, None at its end
-                    if isinstance(event, multipart.MultipartSegment):
-                        parts.append(begin(event))
-                    elif isinstance(file := parts[-1][1], UploadFile):
-                        await (file.seek(0) if event is None else file.write(event))
-                    elif event is not None:
-                        file += event
-                        room -= len(event)
-                        if room < 0:
-                            raise HTTPError(413, f"the fields are larger than {MAX_FIELDS} bytes")
+                for event in parser.parse(chunk):
+                    await parts.take(event)
     except BaseException as error:
-        close(parts)
+        close(parts.found)
         if isinstance(error, multipart.MultipartError):
             status = 413 if isinstance(error, multipart.ParserLimitReached) else 400
             raise HTTPError(status, f"the multipart form is broken: {error}") from None
         raise
-    return Form(
-        (name, value if isinstance(value, UploadFile) else value.decode("utf-8", "replace"))
-        for name, value in parts
-    )
+    return parts.form()
+
+
+class Parts:
+    """The parts of a multipart form, as they come."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, UploadFile | bytearray]] = []
+        self._room = MAX_FIELDS
+
+    async def take(self, event: Any) -> None:
+        """Take what the parser says: a part that begins, a piece of it, None at its end."""
+        if isinstance(event, bytes | bytearray):
+            await self._add(event, self.found[-1][1])
+        elif event is not None:
+            self.found.append(self._begin(event))
+        elif isinstance(file := self.found[-1][1], UploadFile):
+            await file.seek(0)
+
+    def form(self) -> Form:
+        """Return them all, the text decoded."""
+        return Form(
+            (name, value if isinstance(value, UploadFile) else value.decode("utf-8", "replace"))
+            for name, value in self.found
+        )
+
+    def _begin(self, part: Any) -> tuple[str, UploadFile | bytearray]:
+        if not part.name:
+            raise HTTPError(400, "a part of the form has no name")
+        if part.filename is None:  # with one it is a file (RFC 7578, section 4.2)
+            return part.name, bytearray()
+        headers = Headers((name.encode(), value.encode()) for name, value in part.headerlist)
+        return part.name, UploadFile(part.filename, headers)
+
+    async def _add(self, piece: bytes | bytearray, value: UploadFile | bytearray) -> None:
+        if isinstance(value, UploadFile):
+            await value.write(piece)
+            return
+        value += piece
+        self._room -= len(piece)
+        if self._room < 0:
+            raise HTTPError(413, f"the form's fields are larger than {MAX_FIELDS} bytes")
 
 
 def parser_library() -> Any:
@@ -131,12 +160,3 @@ def parser_library() -> Any:
     raise ModuleNotFoundError(
         "multipart forms need multipart: pip install 'asgi-lab[framework]'", name="multipart"
     )
-
-
-def begin(part: Any) -> tuple[str, UploadFile | bytearray]:
-    """Return the name of a new part, and what its pieces are put into."""
-    if not part.name:
-        raise HTTPError(400, "a part of the form has no name")
-    if part.filename is None:
-        return part.name, bytearray()
-    return part.name, UploadFile(part.filename, as_headers(part.headerlist))

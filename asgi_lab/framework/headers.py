@@ -18,7 +18,8 @@ V = TypeVar("V")
 GivenHeaders = Mapping[str, str] | Iterable[tuple[str, str]]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # section 5.5: CR LF here would begin a field
+# Section 5.5: CR LF here would begin a field; and a field is bytes, so at most one a character.
+UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
 
 
 class Pairs(Mapping[str, V]):
@@ -64,8 +65,8 @@ class Headers(MutableMapping[str, str]):
         """Add a field, whatever there is of that name: `set-cookie` may come several times."""
         if not TOKEN.fullmatch(name):
             raise ValueError(f"a header's name is a token such as x-key, got {name!r}")
-        if CONTROL.search(value):
-            raise ValueError(f"a header's value is one line of text, got {name}: {value!r}")
+        if UNSENDABLE.search(value):
+            raise ValueError(f"a header's value is a line in Latin-1, got {name}: {value!r}")
         self.raw.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
     def vary(self, name: str) -> None:

@@ -79,8 +79,8 @@ class CORS:
 
     def preflight(self, asked: Headers, origin: str) -> Response:
         """Return the permission; or 400, and what is not allowed, for whoever reads it."""
-        response = TextResponse("OK")
-        refused = [] if self.allow(response.headers, origin) else ["origin"]
+        headers = Headers()
+        refused = [] if self.allow(headers, origin) else ["origin"]
         if asked["access-control-request-method"] not in self.methods:
             refused.append("method")
         names = asked.get("access-control-request-headers", "").lower()
@@ -88,11 +88,10 @@ class CORS:
         if "*" not in self.headers and not set(wanted) <= set(self.headers):
             refused.append("headers")
         if refused:
-            kept = {n: v for n, v in response.headers.items() if not n.startswith("content-")}
-            return TextResponse(f"CORS does not allow this {', '.join(refused)}", 400, kept)
-        response.headers.vary("access-control-request-headers")
-        response.headers["access-control-allow-methods"] = ", ".join(self.methods)
+            return TextResponse(f"CORS does not allow this {', '.join(refused)}", 400, headers)
+        headers.vary("access-control-request-headers")
+        headers["access-control-allow-methods"] = ", ".join(self.methods)
         allowed = wanted if "*" in self.headers else self.headers
-        response.headers["access-control-allow-headers"] = ", ".join(allowed)
-        response.headers["access-control-max-age"] = str(self.max_age)
-        return response
+        headers["access-control-allow-headers"] = ", ".join(allowed)
+        headers["access-control-max-age"] = str(self.max_age)
+        return TextResponse("OK", headers=headers)

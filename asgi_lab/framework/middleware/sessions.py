@@ -80,7 +80,7 @@ class Sessions:
         """Return the session of a cookie: an empty one unless it is ours, and not too old."""
         from itsdangerous import BadSignature
 
-        try:
+        try:  # a cookie as old as `max_age` is too old: the client should have forgotten it
             signed = self.signer.unsign(value, max_age=self.max_age - 1)
             found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(signed))
         except (BadSignature, ValueError):  # ValueError: signed with our secret, but not by us
