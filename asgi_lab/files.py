@@ -208,9 +208,14 @@ class FileWriter:
 def write_trace(trace: Trace, path: str | Path) -> None:
     """Write a whole trace to a file. Raises `OSError` if it cannot be written."""
     file = Path(path)
-    lines = [dumps(dict(trace.header)) + "\n", *map(encode_event, trace.events)]
-    data = "".join(lines).encode()
+    data = encode_trace(trace)
     file.write_bytes(gzip.compress(data, mtime=0) if file.suffix == ".gz" else data)
+
+
+def encode_trace(trace: Trace) -> bytes:
+    """Return a whole trace as a file holds it."""
+    lines = [dumps(dict(trace.header)) + "\n", *map(encode_event, trace.events)]
+    return "".join(lines).encode()
 
 
 def _lock(file: IO[bytes]) -> bool:

@@ -31,12 +31,13 @@ def summary(
     `events` says how many were recorded, if not all were measured.
     """
     recorded = measures.events if events is None else events
-    facts = [*_facts(measures), *_own(measures, dropped, cost, recorded)]
-    lines = [_line(label, text, width) for label, text in facts]
-    return Group(_headline(measures), *lines, *_routes(measures, width), *_errors(measures, width))
+    told = [*facts(measures), *_own(measures, dropped, cost, recorded)]
+    lines = [_line(label, text, width) for label, text in told]
+    return Group(headline(measures), *lines, *_routes(measures, width), *_errors(measures, width))
 
 
-def _headline(m: Measures) -> Text:
+def headline(m: Measures) -> Text:
+    """Return how much there was, and in what time."""
     span = duration(m.span)
     sizes = f"{size(m.bytes_in)} in, {size(m.bytes_out)} out"
     if not m.requests:
@@ -53,7 +54,8 @@ def _line(label: str, text: str, width: int) -> Text:
     return Text(head + f"\n{' ' * len(head)}".join(textwrap.wrap(text, room)))
 
 
-def _facts(m: Measures) -> Iterator[tuple[str, str]]:
+def facts(m: Measures) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say in all: what it is about, and the words."""
     if m.statuses:
         counts = [f"{name} × {n:,}" for name, n in sorted(m.statuses.items())]
         ends = [f"{m.outcomes[how]:,} {text}" for how, text in ENDS.items() if m.outcomes[how]]
