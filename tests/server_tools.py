@@ -95,7 +95,7 @@ async def serving(app: App, **options: Any) -> AsyncIterator[tuple[Server, Told]
     """Serve on a Unix socket, unless a port is given; what the server's observer was told."""
     told: Told = []
     options.setdefault("lifespan", "off")
-    options.setdefault("observe", lambda *facts: told.append(facts))
+    options.setdefault("observe", lambda number, name, data, _: told.append((number, name, data)))
     with tempfile.TemporaryDirectory() as folder:
         if "port" not in options:
             options["uds"] = str(Path(folder, "s"))

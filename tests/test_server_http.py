@@ -325,7 +325,7 @@ def test_reading_pauses_while_the_app_does_not_take_the_body(loop: str) -> None:
         paused = asyncio.Event()
         read = 0
 
-        def observe(_: int, name: str, data: Any) -> None:
+        def observe(_: int, name: str, data: Any, stream: int) -> None:
             nonlocal read
             read += len(data) if name == "bytes in" else 0
             if name == "pause reading":
@@ -361,7 +361,7 @@ def test_send_waits_while_the_client_does_not_read(loop: str) -> None:
     async def main() -> None:
         paused = asyncio.Event()
 
-        def observe(_: int, name: str, data: Any) -> None:
+        def observe(_: int, name: str, data: Any, stream: int) -> None:
             if name == "pause writing":
                 paused.set()
 

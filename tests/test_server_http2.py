@@ -34,6 +34,7 @@ from test_server_http2_protocol import GOAWAY, HELLO, PING, RST, frames, raw, re
 from asgi_lab.server import ClientDisconnected, Limits, Server
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.http2_frames import PREFACE, Code
+from asgi_lab.server.request import Request
 
 
 class Talk:
@@ -935,6 +936,20 @@ def test_an_app_that_gives_up_sending_its_end() -> None:
         assert await one.code(one.ask()) == Code.INTERNAL_ERROR
 
     waiting(do, app)
+
+
+def test_an_observer_learns_the_stream() -> None:
+    told: list[Any] = []
+
+    async def do(one: Talk) -> None:
+        streams = [one.ask("/a"), one.ask("/b")]
+        assert [await one.response(stream) for stream in streams] == [(200, b"/a"), (200, b"/b")]
+
+    talk(greet, do, observe=lambda *facts: told.append(facts))
+    for name, kind in (("event", Request), ("app", type(None)), ("bytes out", bytes)):
+        found = {stream for _, each, data, stream in told if each == name and type(data) is kind}
+        assert found - {0} == {1, 3}
+    assert {stream for _, name, _, stream in told if name in ("open", "bytes in", "close")} == {0}
 
 
 def test_what_an_observer_is_told(caplog: Any) -> None:

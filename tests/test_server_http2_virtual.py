@@ -23,8 +23,8 @@ def simulate(app: Any, do: Any, **options: Any) -> tuple[list[Any], Any]:
     async def whole() -> tuple[list[Any], Any]:
         told: list[Any] = []
 
-        def observe(number: int, name: str, data: Any) -> None:
-            told.append((asyncio.get_running_loop().time(), number, name, repr(data)))
+        def observe(number: int, name: str, data: Any, stream: int) -> None:
+            told.append((asyncio.get_running_loop().time(), number, stream, name, repr(data)))
 
         async with (
             Server(app, observe=observe, lifespan="off", date_header=False, **options) as server,

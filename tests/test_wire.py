@@ -4,12 +4,14 @@ import asyncio
 import io
 from typing import Any
 
+import httpx
 from rich.console import Console
 
-from asgi_lab import get, post, run, user, virtual
+from asgi_lab import get, post, run, trace, user, virtual
 from asgi_lab.events import Trace
 from asgi_lab.measures import Measures
-from asgi_lab.text import trace_lines
+from asgi_lab.server import Server
+from asgi_lab.text import on_the_wire, trace_lines
 from asgi_lab.view.terminal import render
 
 
@@ -60,6 +62,48 @@ def test_each_request_of_a_kept_connection_has_its_own_bytes() -> None:
         assert ("bytes out", None) in told
     numbers = {event.data["tcp"] for event in trace if event.kind == "wire"}
     assert len(numbers) == 1
+
+
+def test_what_an_app_does_after_its_answer_takes_no_bytes_of_the_next_request() -> None:
+    async def lingering(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        await asyncio.sleep(10)
+
+    clients = user(get("/first"), get("/second"))
+    trace = asyncio.run(run(lingering, clients, server="lab", clock=virtual()))
+    for path in ("/first", "/second"):
+        told = wire_of(trace, path)
+        assert told.count(("event", "Request")) == told.count(("bytes in", None)) == 1, told
+
+
+async def over_http2(*paths: str) -> Trace:
+    """Ask for all at once on one connection, by prior knowledge."""
+    traced = trace(app)
+    async with (
+        Server(traced, lifespan="off", observe=traced.asgi_lab_observe) as server,
+        httpx.AsyncClient(http1=False, http2=True, base_url=server.url) as client,
+    ):
+        await asyncio.gather(*(client.post(path, content=b"body") for path in paths))
+    return traced.trace
+
+
+def test_each_request_of_http2_has_its_own_stream() -> None:
+    taken = asyncio.run(over_http2("/a", "/b"))
+    streams = set()
+    for path in ("/a", "/b"):
+        conn = next(e.conn for e in taken if e.kind == "scope" and e.data["path"] == path)
+        wire = [e for e in taken if e.kind == "wire" and e.conn == conn]
+        stream = {e.data["stream"] for e in wire if "stream" in e.data}
+        assert len(stream) == 1, wire
+        streams |= stream
+        told = [on_the_wire(e) for e in wire if "stream" in e.data]
+        number = next(iter(stream))
+        for name in ("Request", "Body", "EndOfBody"):
+            assert told.count(f"stream {number}: {name}") == 1
+        assert any(text.startswith(f"stream {number}: ") and " B out" in text for text in told)
+        assert [e.data["what"] for e in wire].count("bytes in") >= 1
+    assert streams == {1, 3}
+    assert f"stream {min(streams)}: Request" in "\n".join(trace_lines(taken))
 
 
 def test_a_slow_client_pauses_the_writing() -> None:

@@ -16,7 +16,7 @@ Fact = Literal[
     "bytes in",  # those bytes
     "end of bytes in",  # the client sends no more
     "bytes out",  # those bytes
-    "event",  # what the bytes in mean: an event of `http11` or `websocket`
+    "event",  # what the bytes in mean: an event of `http11`, `http2` or `websocket`
     "app",  # the app is called next, in this very task and context
     "pause reading",  # too much is unread: the client will have to wait
     "resume reading",
@@ -25,8 +25,9 @@ Fact = Literal[
     "time out",  # patience has run out; what was waited for
     "close",  # the connection is gone; the error, if it was one
 ]
-Observe = Callable[[int, Fact, Any], object]
-"""Called with a connection's number, what happened there, and the bytes, event or words of it."""
+Observe = Callable[[int, Fact, Any, int], object]
+"""Called with a connection's number, what happened there, and the bytes, event or words of it; and
+with the number of HTTP/2's stream, which is 0 for the connection as a whole."""
 
 
 @dataclass(slots=True, kw_only=True)

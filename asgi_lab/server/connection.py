@@ -21,6 +21,9 @@ from asgi_lab.types import ASGIApp
 
 logger = logging.getLogger("asgi_lab.server")
 
+Run = Callable[[ASGIApp], Awaitable[None]]
+"""What calls the app for a request, and sees to it that it is answered."""
+
 
 class Session(Protocol):
     """What a connection speaks."""
@@ -116,10 +119,10 @@ class Connection(asyncio.Protocol):
 
     # What a session asks for.
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, stream: int = 0) -> None:
         """Send bytes, as soon as the client takes them."""
         if data and not self._closing:
-            self.tell("bytes out", data)
+            self.tell("bytes out", data, stream)
             self.transport.write(data)
 
     def close(self) -> None:
@@ -154,20 +157,20 @@ class Connection(asyncio.Protocol):
         self._watch_sending()
         self.timer.start("the client to close", self.config.limits.linger_seconds)
 
-    def call(self, run: Callable[[ASGIApp], Awaitable[None]], name: str) -> None:
+    def call(self, run: Run, name: str, stream: int = 0) -> None:
         """Let the app run as a task of this connection."""
-        self._alive.start(self._call(run), name)
+        self._alive.start(self._call(run, stream), name)
 
-    async def _call(self, run: Callable[[ASGIApp], Awaitable[None]]) -> None:
+    async def _call(self, run: Run, stream: int) -> None:
         # Told inside of the task, so that an observer's context variable reaches the app.
-        self.tell("app", None)
+        self.tell("app", None, stream)
         await run(self.config.app)
 
-    def tell(self, name: Fact, data: Any) -> None:
+    def tell(self, name: Fact, data: Any, stream: int = 0) -> None:
         """Tell the observer. One that raises is not asked again: it must not harm the client."""
         if self._observe is not None:
             try:
-                self._observe(self.number, name, data)
+                self._observe(self.number, name, data, stream)
             except Exception:
                 self._observe = None
                 logger.exception("the observer of a connection raised, and is told no more")

@@ -57,7 +57,7 @@ class Http2Session:
         for number, event in self.http.receive(data):
             if self._left:
                 return
-            self.connection.tell("event", event)
+            self.connection.tell("event", event, number)
             self._take(number, event)
         self.flush()
         if self._left:
@@ -137,7 +137,7 @@ class Http2Session:
         self.connection.timer.stop()
         stream = Stream(self, number, request.method, self._scope(request))
         self._streams[number] = stream
-        self.connection.call(stream.run, str(stream.exchange))
+        self.connection.call(stream.run, str(stream.exchange), number)
 
     def _scope(self, request: Request) -> Scope:
         facts = self.connection.facts(request)
@@ -158,16 +158,16 @@ class Http2Session:
 
     # What a stream asks for.
 
-    def flush(self) -> None:
-        """Send what there is."""
+    def flush(self, stream: int = 0) -> None:
+        """Send what there is, mostly of this stream."""
         if not self._left:
-            self.connection.write(self.http.to_send())
+            self.connection.write(self.http.to_send(), stream)
 
     def refuse(self, stream: Stream, status: int, reason: str) -> None:
         """Answer instead of the app; or break off what it has begun."""
         if stream.can_respond:
             self.http.refuse(stream.number, status, reason, self._default_headers())
-            self.flush()
+            self.flush(stream.number)
             self._lose(stream)
             self._rest()
         else:
@@ -176,7 +176,7 @@ class Http2Session:
     def reset(self, stream: Stream, code: Code) -> None:
         """End a stream before its time."""
         self.http.reset(stream.number, code)
-        self.flush()
+        self.flush(stream.number)
         self._lose(stream)
         self._rest()
 
@@ -185,7 +185,7 @@ class Http2Session:
         stream.timer.stop()
         self._streams.pop(stream.number, None)
         self.http.finish(stream.number)
-        self.flush()
+        self.flush(stream.number)
         self._rest()
 
     def returned(self, stream: Stream) -> None:

@@ -80,7 +80,7 @@ class Stream:
         self.exchange.lose()
 
     def _expired(self, what: str) -> None:
-        self._session.connection.tell("time out", what)
+        self._session.connection.tell("time out", what, self.number)
         self._session.refuse(self, 408, f"waited too long for {what}")
 
     # What the exchange asks for.
@@ -93,7 +93,7 @@ class Stream:
     def body_taken(self) -> None:
         """Let the client send more of the body."""
         self._session.http.taken(self.number)
-        self._session.flush()
+        self._session.flush(self.number)
 
     def start(self, message: Message) -> None:
         """Begin the response. Raises `InvalidMessage`."""
@@ -150,7 +150,7 @@ class Stream:
                 async with asyncio.timeout(self._limits.send_seconds):
                     await self._room.wait()
             except TimeoutError:
-                self._session.connection.tell("time out", "the client to make room")
+                self._session.connection.tell("time out", "the client to make room", self.number)
                 self._session.reset(self, Code.CANCEL)
 
     def _send_frame(self) -> None:
@@ -167,7 +167,7 @@ class Stream:
         last = self._ended and not self._unsent
         if data or (last and head is None):
             http.send(self.number, data, end=last)
-        self._session.flush()
+        self._session.flush(self.number)
         if last:
             self.over = True
             self._session.done(self)
