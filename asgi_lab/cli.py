@@ -34,6 +34,7 @@ def main() -> None:
       asgi-lab trace main:app          trace an app of yours, live
       asgi-lab show trace.jsonl        look at a recorded trace again
       asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
+      asgi-lab diff a.jsonl b.jsonl    what differs between two recorded traces
       asgi-lab serve main:app          our own server, untraced
     """  # noqa: D301
 
@@ -143,6 +144,14 @@ def view_options(command: Any) -> Any:
 @click.option("--no-layers", is_flag=True, help="Only the boundary with the server, no middleware.")
 @click.option(
     "--no-rules", is_flag=True, help="Do not check what passes against the rules of ASGI."
+)
+@click.option(
+    "--watchdog",
+    type=click.FloatRange(0),
+    default=0.1,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long the event loop may be held before a thread looks which line holds it; 0: never.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Nothing live; only the result.")
 @click.argument("server_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER_OPTION ...]")
@@ -262,6 +271,44 @@ def compare(**options: Any) -> None:
     sys.exit(run_compare(**options))
 
 
+@main.command("diff")
+@click.argument("a", metavar="A", type=click.Path())
+@click.argument("b", metavar="B", type=click.Path())
+@click.option(
+    "--view",
+    type=click.Choice(["text", "sequence"]),
+    default="text",
+    show_default=True,
+    help="What differs in words, or one request's two conversations side by side.",
+)
+@click.option(
+    "--conn", type=int, metavar="N", help="Only the request that is number N in A, or else in B."
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the result.",
+)
+def diff_(**options: Any) -> None:
+    """Compare two recorded traces, request by request and event by event.
+
+    Of one app on two servers, or before and after a fix. The exit code is that of diff(1): 0 if
+    nothing differs that matters, 1 if something does, 2 for trouble.
+
+    \b
+    Examples:
+      asgi-lab diff before.jsonl after.jsonl
+      asgi-lab diff uvicorn.jsonl hypercorn.jsonl --view sequence --conn 3
+      asgi-lab diff before.jsonl after.jsonl --format json | jq .verdict
+    """  # noqa: D301
+    from asgi_lab.commands.diff import run_diff
+
+    sys.exit(run_diff(**options))
+
+
 @main.command()
 @click.argument("target")
 @click.option("--factory", is_flag=True, help="TARGET is a function that returns the app.")
@@ -305,3 +352,26 @@ def serve(**options: Any) -> None:
     from asgi_lab.commands.serve import run_serve
 
     sys.exit(run_serve(**options))
+
+
+@main.command()
+@click.argument("wanted", metavar="[ID]", required=False)
+@click.option("--watch", is_flag=True, help="Check again each time the file is saved.")
+@click.option("--hint", type=int, metavar="N", help="Show hint N: 1, 2 and 3 say more and more.")
+@click.option("--all", "everything", is_flag=True, help="Check all exercises.")
+@click.option("--list", "listed", is_flag=True, help="List all exercises, and which are passed.")
+@click.option("--dir", default="", metavar="DIR", help="Where the course is.  [default: here]")
+def check(**options: Any) -> None:
+    """Check an exercise of the course from its trace: the next one, or the one of this ID.
+
+    \b
+    Examples:
+      asgi-lab check               the next one
+      asgi-lab check 05.1          one
+      asgi-lab check 05            all of a chapter
+      asgi-lab check --watch       and again, each time you save
+      asgi-lab check 05.1 --hint 1
+    """  # noqa: D301
+    from asgi_lab.commands.check import run_check
+
+    sys.exit(run_check(**options))

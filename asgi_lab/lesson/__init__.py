@@ -1,1 +1,35 @@
-"""What a lesson needs besides the lab itself."""
+"""What a lesson needs besides the lab itself: expectations, checks, predictions, explorables.
+
+    from asgi_lab.lesson import check, expect, predict
+
+    check("05.1", app)                                       # an exercise, in a notebook
+    expect(trace).sends("http.response.start").once()        # an expectation of a trace
+    predict("How long for 20?", "1 s", "5 s", "20 s")        # a question, answered by the trace
+
+Names are loaded when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asgi_lab.lesson.expectations import expect as expect
+    from asgi_lab.lesson.failed import Failed as Failed
+    from asgi_lab.lesson.notebook import check as check
+    from asgi_lab.lesson.notebook import hint as hint
+    from asgi_lab.lesson.quiz import predict as predict
+
+_HOMES = {
+    "Failed": "asgi_lab.lesson.failed",
+    "check": "asgi_lab.lesson.notebook",
+    "expect": "asgi_lab.lesson.expectations",
+    "hint": "asgi_lab.lesson.notebook",
+    "predict": "asgi_lab.lesson.quiz",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'asgi_lab.lesson' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

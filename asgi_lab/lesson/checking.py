@@ -1,0 +1,95 @@
+"""Checking an answer: each check in turn, until one fails. `asgi_lab.view.checked` shows it."""
+
+import asyncio
+import contextlib
+import inspect
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asgi_lab.adapters.target import short_traceback
+from asgi_lab.clock import VirtualTimeError
+from asgi_lab.lesson.exercise import Check, Exercise
+from asgi_lab.lesson.failed import Failed, never
+from asgi_lab.memory import LifespanFailed
+
+OPEN = "your turn"
+"""What the NotImplementedError of an exercise's stub says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an answer: which checks it passed, which it failed and how, and the rest."""
+
+    exercise: Exercise
+    passed: tuple[str, ...]
+    failed: str = ""
+    failure: Failed | None = None
+    left: tuple[str, ...] = ()
+    printed: str = ""
+    """What the answer printed meanwhile."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all checks passed."""
+        return self.failure is None
+
+
+async def check_answer(exercise: Exercise, answer: Mapping[str, Any]) -> Outcome:
+    """Run the checks on what the learner's file defines, by name."""
+    printed = io.StringIO()
+    passed: list[str] = []
+    for index, check in enumerate(exercise.checks):
+        with contextlib.redirect_stdout(printed):
+            failure = await _run(check, answer)
+        if failure is not None:
+            left = tuple(each.name for each in exercise.checks[index + 1 :])
+            return Outcome(
+                exercise, tuple(passed), check.name, failure, left, printed.getvalue()
+            )  # fmt: skip
+        passed.append(check.name)
+    return Outcome(exercise, tuple(passed), printed=printed.getvalue())
+
+
+async def _run(check: Check, answer: Mapping[str, Any]) -> Failed | None:
+    for name in check.needs:
+        if name not in answer:
+            return never(f"your file defines {name}", f"there is no {name} in it")
+    try:
+        result = check.test(*(answer[name] for name in check.needs))
+        if inspect.isawaitable(result):
+            await result
+    except Failed as failure:
+        return _unfinished(failure) or failure
+    except (VirtualTimeError, LifespanFailed) as error:
+        trace = getattr(error, "trace", None)
+        name = type(error).__name__
+        return Failed("the app comes to an end", f"{name}: {error}", trace=trace)
+    except NotImplementedError as error:
+        if OPEN in str(error):
+            return todo()
+        return _raised(error)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        return _raised(error)
+    return None
+
+
+def todo() -> Failed:
+    """Return the failure of a stub."""
+    return never("your code stands where the TODO is", "the TODO is still open: it is your turn")
+
+
+def _unfinished(failure: Failed) -> Failed | None:
+    """Return the failure of a stub, if that is what the trace shows."""
+    for event in failure.trace or ():
+        raised = event.kind == "raise" and event.data.get("error") == "NotImplementedError"
+        if raised and OPEN in str(event.data.get("message")):
+            return todo()
+    return None
+
+
+def _raised(error: Exception) -> Failed:
+    return never("your code raises nothing", f"it raised\n\n{short_traceback(error)}")

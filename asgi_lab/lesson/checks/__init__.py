@@ -1,0 +1,1 @@
+"""The checks of each chapter's exercises: a module a chapter, named by its slug."""
