@@ -11,6 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 
+class Revealed(str):
+    """What turned out, shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Prediction:
     """A question; what was chosen, if anything, and what turned out."""
 
@@ -25,7 +34,7 @@ class Prediction:
             raise ValueError(f"choose one of {', '.join(map(repr, self.choices))}, got {choice!r}")
         self.chosen = choice
 
-    def reveal(self, answer: str) -> str:
+    def reveal(self, answer: str) -> "Revealed":
         """Return what turned out, beside what was predicted.
 
         Raises ValueError if the answer is none of the choices: then the question is wrong.
@@ -34,10 +43,10 @@ class Prediction:
             raise ValueError(f"the trace says {answer!r}, which is none of {self.choices}")
         told = f"The trace says: {answer}."
         if self.chosen is None:
-            return told
+            return Revealed(told)
         if self.chosen == answer:
-            return f"{told} As you predicted."
-        return f"{told} You predicted {self.chosen}: look at the picture, and see why."
+            return Revealed(f"{told} As you predicted.")
+        return Revealed(f"{told} You predicted {self.chosen}: look at the picture, and see why.")
 
     def __str__(self) -> str:
         lines = [f"{number}. {choice}" for number, choice in enumerate(self.choices, 1)]
@@ -54,7 +63,7 @@ class Prediction:
         return data, {}
 
     def _widget(self) -> Any:
-        import ipywidgets
+        import ipywidgets  # type: ignore[import-untyped]
 
         buttons = ipywidgets.ToggleButtons(options=self.choices, value=None)
         buttons.observe(lambda change: self.choose(change["new"]), names="value")

@@ -5,6 +5,7 @@ nbviewer, exported HTML and a clone that nobody has trusted yet the image; a ter
 The same trace gives the same image and the same text, to the byte.
 """
 
+import os
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from asgi_lab.events import Trace
 from asgi_lab.scene import Scene
@@ -24,19 +25,20 @@ from asgi_lab.scene.sequence import sequence
 from asgi_lab.scene.states import states
 from asgi_lab.scene.timeline import timeline
 from asgi_lab.view.comparison import comparison_view
+from asgi_lab.view.plaintext import WIDTH, plaintext
 from asgi_lab.view.terminal import render
 
 if TYPE_CHECKING:
     from asgi_lab.view.widget import TraceWidget
-
-WIDTH = 100
-"""Columns of the text."""
 
 LANES = 500
 """Requests up to which each has a lane in a widget; of more, each lane speaks for several."""
 
 ROWS = 40
 """The same for an image, which cannot be scrolled."""
+
+STATIC = "ASGI_LAB_STATIC"
+"""An environment variable: pictures without widgets, where outputs outlive their kernel."""
 
 WIDGET, PNG, TEXT = "application/vnd.jupyter.widget-view+json", "image/png", "text/plain"
 
@@ -65,7 +67,7 @@ class Picture:
     @cached_property
     def text(self) -> str:
         """The picture in characters."""
-        return plain(self.say())
+        return plaintext(self.say())
 
     def png(self, *, size: Size = "cell", theme: Literal["light", "dark"] = "light") -> bytes:
         """Return the picture in pixels. Raises ImportError without matplotlib."""
@@ -129,15 +131,6 @@ class Picture:
         return self.laid(ROWS)
 
 
-def plain(renderable: RenderableType, width: int = WIDTH) -> str:
-    """Return what a terminal shows as plain text."""
-    console = Console(width=width, color_system=None, force_terminal=False, highlight=False)
-    with console.capture() as capture:
-        console.print(renderable, soft_wrap=True)
-    lines = (line.rstrip() for line in capture.get().splitlines())
-    return "\n".join(lines).rstrip()
-
-
 def without(missing: type[Exception], make: Callable[[], Any]) -> Any:
     """Return what is made, or None if something is missing that it needs."""
     try:
@@ -154,6 +147,8 @@ def view(widget: Any) -> dict[str, Any]:
 
 def in_kernel() -> bool:
     """Return whether this runs in a kernel that a front end can talk to."""
+    if STATIC in os.environ:
+        return False
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None else None
     return getattr(shell, "kernel", None) is not None

@@ -41,7 +41,7 @@ MOVING = re.compile(r"0x[0-9a-f]{6,}|ipykernel_\d+/\d+\.py")
 
 
 def sources(course: Path, wanted: Iterable[str] = ()) -> list[Path]:
-    """Return the sources of chapters, in order; with numbers or slugs, those. Raises `CourseError`."""
+    """Return the sources of chapters in order, or those wanted. Raises `CourseError` of none."""
     every = sorted((course / "notebooks").glob("[0-9]*_*.py"))
     chosen = list(wanted)
     if not chosen:
