@@ -10,7 +10,7 @@
 //   view.append(delta)     what a running trace has come to meanwhile:
 //     {axis, lanes: [[number, lane], ...], texts: [new ones], items, replace: [lane, ...], boxes,
 //      title, alt}; items of the lanes in `replace` are dropped first; `fold` counts within `items`
-//   view.select(seq), view.highlight(conn), view.say(words), view.destroy()
+//   view.select(seq), view.highlight(conn), view.say(words), view.setTheme(theme), view.destroy()
 //
 // Sections: numbers and words; columns; look; shapes; rows (flow right); columns (flow down);
 // grid (states); the view; its controls; the notebook.
@@ -1034,7 +1034,7 @@ class Rows {
     const { look, height } = view;
     const { left, room } = this;
     if (view.chosen >= 0) {
-      ctx.fillStyle = `${look.paper}b8`;
+      ctx.fillStyle = `${look.paper}a8`;
       for (let k = first; k < last; k++) {
         if (this.rows[k].lane === view.chosen) continue;
         const y = Math.max(this.y(k), AXIS);
@@ -1648,6 +1648,11 @@ class View {
     this.root.dataset.mode = this.look.mode;
     this.setLegend();
     this.draw();
+  }
+
+  setTheme(wanted) {
+    this.options.theme = wanted;
+    this.setLook();
   }
 
   setLegend() {
