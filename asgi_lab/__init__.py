@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from asgi_lab.clock import cpu as cpu
     from asgi_lab.clock import real as real
     from asgi_lab.clock import virtual as virtual
+    from asgi_lab.difference import diff as diff
     from asgi_lab.events import Event as Event
     from asgi_lab.events import Trace as Trace
     from asgi_lab.experiment import compare as compare
@@ -49,6 +50,7 @@ _HOMES = {
     "trace": "asgi_lab.api",
     "run": "asgi_lab.experiment",
     "compare": "asgi_lab.experiment",
+    "diff": "asgi_lab.difference",
     "cpu": "asgi_lab.clock",
     "real": "asgi_lab.clock",
     "virtual": "asgi_lab.clock",

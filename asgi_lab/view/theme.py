@@ -65,10 +65,10 @@ STYLES = {
     roles.MAY: Style(FAINT, "#666666", "line", "─", terminal="bright_black"),
     roles.TAKEN: Style(BLUE, SKY, "bold", "━"),
     roles.ILLEGAL: Style(RED, "#ff7b2e", "dashed", "✗", terminal=f"bold {RED}"),
-    roles.SAME: Style("#999999", "#8a8a8a", "line", "─", terminal="bright_black"),
-    roles.CHANGED: Style(ORANGE, "#f0b323", "bold", "~"),
-    roles.ONLY_A: Style(BLUE, SKY, "bold", "-"),
-    roles.ONLY_B: Style(GREEN, "#2fc79a", "bold", "+"),
+    roles.SAME: Style("#999999", "#8a8a8a", "tick", "─", terminal="bright_black"),
+    roles.CHANGED: Style(ORANGE, "#f0b323", "square", "~"),
+    roles.ONLY_A: Style(BLUE, SKY, "cross", "-"),
+    roles.ONLY_B: Style(GREEN, "#2fc79a", "diamond", "+"),
 }
 """Every role's style (a test holds that none is missing)."""
 
