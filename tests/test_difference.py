@@ -303,10 +303,7 @@ def test_side_by_side() -> None:
         "0 µs → app GET / 0 µs → app GET /",
         "~ 0 µs ← http.response.start 200 text/plain 1.00 s ← http.response.start 500 text/plain",
         "status 200 → 500",
-        *3
-        * [
         *3 * [f"0 µs {chunk} 1.00 s {chunk}"],
-        ],
         "⋮ 8 more",
         "+ 1.00 s ← http.response.body (empty)",
         "0 µs ← returned 1.00 s ← returned",
