@@ -352,6 +352,23 @@ def test_the_work_of_a_stream_is_cancelled_in_its_own_task() -> None:
     assert log == ["same task"]
 
 
+def test_a_timeout_of_a_stream_is_not_taken_for_a_client_that_left() -> None:
+    app = App()
+
+    async def waits() -> AsyncIterator[bytes]:
+        yield b"x"
+        async with asyncio.timeout(1):
+            await asyncio.sleep(5)
+
+    @app.get("/")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(waits())
+
+    trace = asyncio.run(run(app, get("/")))
+    assert trace.results[0].error
+    assert [e for e in trace if e.kind == "raise" and e.layer == 0]
+
+
 def test_someone_elses_cancelling_is_passed_on() -> None:
     server = Server([request()])
 

@@ -194,6 +194,8 @@ def test_mistakes_are_told() -> None:
         with pytest.raises(RuntimeError) as raised:
             await socket.accept()
         words.append(str(raised.value))
+        with pytest.raises(TypeError, match="send_json"):
+            await socket.send({"a": 1})  # type: ignore[arg-type]
 
     assert ask(app, ws("/", pause(1), subprotocols=["talk"]))[0].status == 101
     assert "accept it first" in words[0]

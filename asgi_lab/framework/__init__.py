@@ -9,7 +9,9 @@
         return f"Hello, {name}!"
 
 Everything in it is an ASGI app, and wraps, holds or is held by another. It runs on any server, and
-knows none. Below is the order in which to read it: no module needs a later one.
+knows none. Only multipart forms and sessions need anything: `pip install 'asgi-lab[framework]'`.
+
+Below is the order in which to read it; no module needs a later one.
 
 scope, receive, send: what a client asks
     exceptions                 what goes wrong, and who is told

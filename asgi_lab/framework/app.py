@@ -92,14 +92,7 @@ class App:
         self, path: str, methods: Iterable[str] | None = ("GET",), name: str | None = None
     ) -> Callable[[H], H]:
         """Answer these methods of a path; None: all. The name is by default the handler's."""
-        check_path(path)
-
-        def put(handler: H) -> H:
-            endpoint = http_endpoint(handler)
-            self.router.routes.append(Route(path, endpoint, methods, name or name_of(handler)))
-            return handler
-
-        return put
+        return self._put(path, http_endpoint, name, methods=methods)
 
     def get(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Answer GET, and HEAD."""
@@ -123,12 +116,18 @@ class App:
 
     def websocket(self, path: str, name: str | None = None) -> Callable[[H], H]:
         """Hold WebSocket conversations."""
-        check_path(path)
+        return self._put(path, websocket_endpoint, name, methods=None, scope_type="websocket")
+
+    def _put(
+        self, path: str, endpoint: Callable[[Handler], ASGIApp], name: str | None, **options: Any
+    ) -> Callable[[H], H]:
+        """Return a decorator that puts a handler on a route, and returns it as it was."""
+        if not isinstance(path, str):  # it is the handler
+            raise TypeError(f'expected a path, as in @app.get("/items"); got {path!r}')
 
         def put(handler: H) -> H:
-            endpoint = websocket_endpoint(handler)
-            route = Route(path, endpoint, None, name or name_of(handler), scope_type="websocket")
-            self.router.routes.append(route)
+            called = name or getattr(handler, "__name__", type(handler).__name__)
+            self.router.routes.append(Route(path, endpoint(handler), name=called, **options))
             return handler
 
         return put
@@ -153,14 +152,3 @@ class App:
     def path_for(self, name: str, /, **params: Any) -> str:
         """Return the path of a route; see `Router.path_for`."""
         return self.router.path_for(name, **params)
-
-
-def name_of(handler: Handler) -> str:
-    """Return a handler's name: its function's, or its class's."""
-    return str(getattr(handler, "__name__", type(handler).__name__))
-
-
-def check_path(path: object) -> None:
-    """Raise TypeError if it is the handler: a decorator was written without its path."""
-    if not isinstance(path, str):
-        raise TypeError(f'expected a path, as in @app.get("/items"); got {path!r}')

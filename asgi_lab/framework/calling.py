@@ -8,12 +8,8 @@ variables along, as they are now; what the thread sets in them stays there.
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    asynccontextmanager,
-    contextmanager,
-)
+from contextlib import AbstractAsyncContextManager as AsyncContext
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -53,9 +49,7 @@ async def entered_in_thread(context: AbstractContextManager[Any]) -> AsyncIterat
         await asyncio.to_thread(context.__exit__, None, None, None)
 
 
-def as_context(
-    function: Callable[..., Any],
-) -> Callable[..., AbstractAsyncContextManager[Any]] | None:
+def as_context(function: Callable[..., Any]) -> Callable[..., AsyncContext[Any]] | None:
     """Return what makes an async context of a function that yields; None for one that does not."""
     if inspect.isasyncgenfunction(function):
         return asynccontextmanager(function)

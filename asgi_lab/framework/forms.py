@@ -13,26 +13,23 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from asgi_lab.framework.exceptions import HTTPError
-from asgi_lab.framework.headers import Headers, Pairs
+from asgi_lab.framework.headers import Pairs
 
 SPOOL = 1024 * 1024  # bytes of a file that stay in memory
 MAX_FIELDS = 1024 * 1024  # bytes of all fields that are no files
 MAX_PARTS = 1000
+UNKNOWN = "application/octet-stream"
 
 
 class UploadFile:
     """A file that a client sent. `file` is at its beginning; reading it may touch the disk."""
 
-    def __init__(self, filename: str, headers: Headers) -> None:
+    def __init__(self, filename: str, content_type: str) -> None:
         self.filename = filename
-        self.headers = headers
+        self.content_type = content_type
+        """What the client says that it is."""
         self.size = 0
         self.file = SpooledTemporaryFile[bytes](max_size=SPOOL)
-
-    @property
-    def content_type(self) -> str:
-        """What the client says that it is."""
-        return self.headers.get("content-type", "application/octet-stream")
 
     async def read(self, size: int = -1) -> bytes:
         """Return so many bytes, or all that are left."""
@@ -134,8 +131,7 @@ class Parts:
             raise HTTPError(400, "a part of the form has no name")
         if part.filename is None:  # with one it is a file (RFC 7578, section 4.2)
             return part.name, bytearray()
-        headers = Headers((name.encode(), value.encode()) for name, value in part.headerlist)
-        return part.name, UploadFile(part.filename, headers)
+        return part.name, UploadFile(part.filename, part.content_type or UNKNOWN)
 
     async def _add(self, piece: bytes | bytearray, value: UploadFile | bytearray) -> None:
         if isinstance(value, UploadFile):

@@ -101,6 +101,10 @@ class WebSocket(HTTPConnection):
         Raises WebSocketDisconnect if the client has gone, where the server can tell.
         """
         self._expect("open", "send")
+        if not isinstance(message, str | bytes):
+            raise TypeError(
+                f"a message is text or bytes, got {message!r:.80}: send_json sends more"
+            )
         kind = "text" if isinstance(message, str) else "bytes"
         try:
             await self._send({"type": "websocket.send", kind: message})
