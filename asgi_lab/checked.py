@@ -19,7 +19,7 @@ from types import CoroutineType, FrameType
 from typing import Any
 
 from asgi_lab.atoms import Facts, raised_at
-from asgi_lab.layers import layer_name
+from asgi_lab.layers import layer_name, next_name
 from asgi_lab.lives import Lives
 from asgi_lab.recorder import Recorder
 from asgi_lab.running import current
@@ -50,10 +50,11 @@ Wrap = Callable[[ASGIApp], ASGIApp]
 class Checker:
     """Checks all connections of a traced app. `call` stands in the place of `traced_call`."""
 
-    def __init__(self, recorder: Recorder, wrap: Wrap | None) -> None:
+    def __init__(self, recorder: Recorder, wrap: Wrap | None, layers: bool) -> None:
         self.recorder = recorder
         self.lives = Lives()
         self._wrap = wrap
+        self._layers = layers
         self._verdicts: dict[int, Verdicts] = {}
         self._told_legacy = False
 
@@ -65,6 +66,8 @@ class Checker:
         if recorder is not self.recorder:
             return await traced_call(app, scope, receive, send, layer, facts)
         door = Door(self._verdicts_of(number, layer), self.lives, app, layer)
+        if self._layers and next_name(app):
+            door.verdicts.wrapping.add(layer)
         door.opens(scope)
         self._note_legacy(door, app)
         entered = door.inside(app)

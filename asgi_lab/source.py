@@ -30,6 +30,11 @@ def is_library(filename: str) -> bool:
     )
 
 
+def is_python(filename: str) -> bool:
+    """Return whether a source file is one of Python's own modules."""
+    return filename.startswith((_STDLIB, "<frozen")) and "site-packages" not in filename
+
+
 def place(frame: FrameType, line: int) -> str:
     """Return `shop/views.py:12 in cart`; of code in a notebook, `cell:12 in cart`.
 
@@ -45,7 +50,8 @@ def place(frame: FrameType, line: int) -> str:
 def defined(function: Any) -> tuple[str, bool]:
     """Return where an app is defined, a function or its class's `__call__`; and if by the user."""
     if not hasattr(function, "__code__"):
-        function = getattr(type(function), "__call__", None)  # noqa: B004
+        cls = function if isinstance(function, type) else type(function)
+        function = vars(cls).get("__call__") or getattr(cls, "__call__", None)  # noqa: B004
     code = getattr(function, "__code__", None)
     if code is None:
         return "", False

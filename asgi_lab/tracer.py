@@ -36,6 +36,7 @@ from asgi_lab.wire import Wire, arrived
 
 if TYPE_CHECKING:
     from asgi_lab.events import Trace
+    from asgi_lab.watchdog import Watch
 
 here = current.get
 
@@ -46,10 +47,20 @@ class Tracer(StandIn):
     It can stand wherever the app stood: other attributes are the app's own.
     """
 
-    __slots__ = ("_call", "_entry", "_run", "_threads_followed", "app", "recorder", "ticker")
+    __slots__ = (
+        "_call", "_entry", "_limit", "_run", "_threads_followed", "_watch", "app", "recorder",
+        "ticker",
+    )  # fmt: skip
 
     def __init__(
-        self, app: ASGIApp, recorder: Recorder, *, run: bool, layers: bool, rules: bool = False
+        self,
+        app: ASGIApp,
+        recorder: Recorder,
+        *,
+        run: bool,
+        layers: bool,
+        rules: bool = False,
+        watchdog: float | None = None,
     ) -> None:
         super().__init__(app)
         self.app = app
@@ -60,10 +71,12 @@ class Tracer(StandIn):
         if rules:
             from asgi_lab.checked import Checker
 
-            self._call = Checker(recorder, sliced if run else None).call
+            self._call = Checker(recorder, sliced if run else None, layers).call
         entry = tap_layers(app, self._call) if layers else app
         self._entry = sliced(entry) if run and not rules else entry
         self._threads_followed = False
+        self._limit = watchdog
+        self._watch: Watch | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Call the app with this very scope, and a traced `receive` and `send`."""
@@ -72,6 +85,8 @@ class Tracer(StandIn):
         self.ticker.start()
         if self._run:
             self._follow()
+        if self._limit is not None:
+            self._guard(self._limit)
         token = current.set(place)
         wire = arrived.get()
         if wire is not None:
@@ -107,6 +122,16 @@ class Tracer(StandIn):
         loop = _get_running_loop()
         if loop is not None:  # asyncio's: other libraries' tasks cannot be followed
             follow_tasks(loop)
+
+    def _guard(self, limit: float) -> None:
+        loop = _get_running_loop()
+        if loop is None or (self._watch is not None and self._watch.loop() is loop):
+            return
+        from asgi_lab.watchdog import watch
+
+        self._watch = watch(self.recorder, loop, limit)
+        if self._watch is None:
+            self._limit = None
 
 
 def sliced(app: ASGIApp) -> ASGIApp:

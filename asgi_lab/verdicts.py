@@ -6,8 +6,8 @@ layer in which it was seen made it; a server's fault at once, and a layer that s
 layers outside it have not shown has made it itself. So what a middleware mends is none, and what it
 merely passes on is not its own.
 
-Rules that are warnings are told of the user's own code only: what a framework does after the client
-has left, or with the case of a header, its users cannot change.
+Rules that are warnings, and two that servers mend, are told of the user's own code only: what a
+framework does after the client has left, or with the case of a header, its users cannot change.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ Place = tuple[str, bool]
 Where = Callable[[], Place]
 """Looks up the place: only done if it is needed."""
 
-MILD = {"H6", *(rule.id for rule in rules().values() if rule.weight == WARN)}
-"""Rules told of the user's own code only. All servers mend H6, and Django relies on it."""
+MILD = {"H6", "H11", *(rule.id for rule in rules().values() if rule.weight == WARN)}
+"""Rules told of the user's own code only. Servers mend H6, and take what is like bytes (H11)."""
 
 Key = tuple[str, str]
 
@@ -41,6 +41,8 @@ class Verdicts:
         self._door = door
         self.names: dict[int, str] = {}
         """What its layers are called."""
+        self.wrapping: set[int] = set()
+        """Those that are known to have another within."""
         self._waiting: dict[Key, list[tuple[int, str, Place]]] = {}
         """Of faults of inner layers: the layer, what was seen, and where."""
         self._shown: dict[tuple[str, str, int], int] = {}
@@ -78,7 +80,7 @@ class Verdicts:
         self._note(layer, finding, self._side(layer), at)
 
     def _side(self, layer: int) -> tuple[tuple[str, str], ...]:
-        if layer == max(self.names, default=0):
+        if layer == max(self.names, default=0) and layer not in self.wrapping:
             return (("side", "app"),)
         return (("side", "middleware"), ("who", self.names.get(layer, "")))
 

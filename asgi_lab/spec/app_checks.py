@@ -178,7 +178,7 @@ def headers_of_accept(case: Case, message: Message) -> str:
             return found
     if any(name.lower() == b"sec-websocket-protocol" for name, _ in pairs(headers)):
         return "there is a header sec-websocket-protocol"
-    if pairs(headers) and case.version < (2, 1):
+    if pairs(headers) and case.version and case.version < (2, 1):
         return f"there are headers, and the server's spec version is {_version(case)}"
     return ""
 
@@ -198,7 +198,7 @@ def code_and_reason(case: Case, message: Message) -> str:
     size = len(reason.encode("utf-8", "surrogatepass"))
     if size > 123:
         return f"reason has {size} bytes"
-    if reason and case.version < (2, 3):
+    if reason and case.version and case.version < (2, 3):
         return f"there is a reason, and the server's spec version is {_version(case)}"
     return ""
 
@@ -219,9 +219,9 @@ def message_is_a_str(case: Case, message: Message) -> str:
 
 LOOKED_AT = {
     "status", "headers", "body", "more_body", "trailers", "more_trailers", "text", "bytes",
-    "subprotocol", "code", "reason", "message", "type", "file",
+    "subprotocol", "code", "reason", "message", "type", "file", "info",
 }  # fmt: skip
-"""Keys with a rule of their own; `file` is a file, which an extension allows."""
+"""Keys with a rule of their own; extensions allow a `file`, and any `info`."""
 
 
 def only_plain_values(message: Message) -> str:

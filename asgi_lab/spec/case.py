@@ -23,8 +23,8 @@ class Case(NamedTuple):
     """None if the scope's type is not known: then nothing can be said of messages."""
     type: str = ""
     method: str = ""
-    version: tuple[int, ...] = (2, 0)
-    """The spec version that the server claims."""
+    version: tuple[int, ...] = ()
+    """The spec version that the server claims, if it does."""
     offers: frozenset[str] = frozenset()
     """The extensions that it offers."""
     subprotocols: tuple[str, ...] = ()
@@ -94,11 +94,11 @@ def open_case(scope: Any, standing: Standing | None) -> Case:
 
 
 def read_version(version: object) -> tuple[int, ...]:
-    """Return a spec version as numbers; 2.0 if it is none.
+    """Return a spec version as numbers; none if it is none.
 
     >>> read_version("2.3")
     (2, 3)
     """
     if isinstance(version, str) and version.replace(".", "").isdigit():
         return tuple(int(part) for part in version.split(".") if part)
-    return (2, 0)
+    return ()

@@ -146,7 +146,7 @@ WEBSOCKET = Machine(
             RECEIVE,
             ("called", "websocket.connect", "", "connecting"),
             ("open closed", "websocket.receive", "", ""),
-            ("closed", "websocket.connect", "", ""),
+            ("closed denying", "websocket.connect", "", ""),
             ("connecting open denying closed gone", "websocket.disconnect", "", "gone"),
         ),
         *moves(
@@ -157,7 +157,7 @@ WEBSOCKET = Machine(
         ),
         *moves(
             SEND,
-            ("connecting", "websocket.http.response.start", "", "denying"),
+            ("called connecting", "websocket.http.response.start", "", "denying"),
             ("denying", "websocket.http.response.body", "more", "denying"),
             ("denying", "websocket.http.response.body", "last", "closed"),
             extension="websocket.http.response",
@@ -219,7 +219,7 @@ LIFESPAN = Machine(
             ("stopping", "lifespan.shutdown.failed", "", "stopped"),
         ),
         *moves(RETURN, ("failed stopped", "", "", "over")),
-        *moves(RAISE, ("called starting", "", "", "over")),
+        *moves(RAISE, ("called starting failed stopped", "", "", "over")),
     ),
     breaches=(
         *breaches(RECEIVE, ("*", "lifespan.startup", "L-2"), ("*", "*", "L-5")),

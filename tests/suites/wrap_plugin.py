@@ -2,6 +2,7 @@
 
     pytest -p wrap_plugin        with this directory on PYTHONPATH
 
+Each rule of ASGI that an app or a client of the suite breaks is told at the end, with the test.
 Each way in which a suite calls an app in-process is patched to call it traced. After each test all
 traces that it made are read, decoded and forgotten: a trace that cannot be read fails the test.
 """
@@ -18,6 +19,7 @@ from asgi_lab.files import snapshot
 from asgi_lab.interface import interface_of
 from asgi_lab.recorder import Recorder
 from asgi_lab.standin import StandIn
+from asgi_lab.text import line
 
 CLIENTS = (
     ("starlette.testclient", "TestClient"),
@@ -39,6 +41,8 @@ APPS = (
 
 recorders: list[Recorder] = []
 totals = {"apps": 0, "events": 0}
+findings: dict[str, list[str]] = {}
+"""What the rules say of the suite, and the tests in which they say it."""
 
 
 def traced(app: Any) -> Any:
@@ -98,11 +102,18 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     result = yield
     for recorder in recorders:
         totals["apps"] += 1
-        totals["events"] += len(snapshot(recorder))
+        taken = snapshot(recorder)
+        totals["events"] += len(taken)
+        for event in taken:
+            if event.kind == "finding":
+                told = line(event)
+                findings.setdefault(told, []).append(item.nodeid)
     recorders.clear()
     return result
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much was traced: nothing would mean that the suite was not wrapped."""
+    """Say what was found, and how much was traced: nothing would mean that nothing was wrapped."""
+    for told, tests in sorted(findings.items()):
+        terminalreporter.write_line(f"finding: {told}, in {tests[0]} (of {len(tests)})")
     terminalreporter.write_line(f"traced: {totals['apps']} apps, {totals['events']} events")

@@ -1,0 +1,36 @@
+"""Each app that breaks a rule is found out: which rule, who, in which layer, at which line."""
+
+import inspect
+from typing import Any
+
+import pytest
+
+from tests.misbehaving import http_apps, socket_apps  # noqa: F401 - they fill the table
+from tests.misbehaving.apps import APPS
+from tests.misbehaving.table import Case, called
+
+
+def app_of(case: Case) -> Any:
+    return case.make if inspect.iscoroutinefunction(case.make) else case.make()
+
+
+@pytest.mark.parametrize("case", APPS, ids=lambda case: case.name)
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+def test_a_misbehaving_app_is_named(case: Case) -> None:
+    found = called(app_of(case), case)
+    told = {(event.data["rule"], event.data["side"]) for event in found}
+    assert told == {(rule, case.side) for rule in case.rules}, [dict(e.data) for e in found]
+    for rule, line in case.marked().items():
+        first = next(event for event in found if event.data["rule"] == rule)
+        assert f":{line} in " in first.data["at"], (line, dict(first.data))
+    for event in found:
+        if case.side == "app":
+            assert event.layer == case.layer
+        if case.who:
+            assert case.who in event.data["who"]
+
+
+def test_there_are_a_hundred() -> None:
+    assert len(APPS) >= 100
+    names = [case.name for case in APPS]
+    assert len(set(names)) == len(names)
