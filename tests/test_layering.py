@@ -10,7 +10,7 @@ import asgi_lab
 ROOT = Path(asgi_lab.__file__).parent
 ORDER = (
     "types", "source", "atoms", "redact", "recorder", "merge", "garbage", "events", "files",
-    "ticker", "running", "threads", "standin", "interface", "layers", "wire", "tracer", "verdicts",
+    "ticker", "running", "threads", "standin", "interface", "layers", "wire", "tracer", "watchdog", "verdicts",
     "lives", "checked", "wsgi", "api",
 )  # fmt: skip
 """The core, downward: from what knows nothing to what knows most."""
@@ -22,6 +22,7 @@ LAZY = {
     ("events", "view.display"),
     ("ticker", "files"),
     ("tracer", "checked"),
+    ("tracer", "watchdog"),
 }
 """Imported when first used, upward: a trace filters and shows itself, a ticker opens a file."""
 
@@ -120,3 +121,14 @@ def test_worlds_know_no_app() -> None:
     for path in (ROOT / "clock").glob("*.py"):
         for name in imports(path):
             assert not name.startswith("asgi_lab") or name.startswith(allowed), f"{path}: {name}"
+
+
+def test_scenes_know_no_painter_and_analyses_know_no_scene() -> None:
+    """Record, trace, analysis, scene, painter: each knows only what is before it."""
+    for path in (ROOT / "scene").glob("*.py"):
+        for name in imports(path):
+            assert name.partition(".")[0] in sys.stdlib_module_names | {"asgi_lab"}, path.name
+            assert not name.startswith(("asgi_lab.view", "asgi_lab.export")), f"{path}: {name}"
+    for part in ("measures", "connection", "loop", "totals", "waiting", "concurrency", "report"):
+        for name in imports(ROOT / f"{part}.py"):
+            assert not name.startswith(("asgi_lab.scene", "asgi_lab.view")), f"{part}: {name}"

@@ -12,7 +12,7 @@ from asgi_lab.lesson.answers import AnswerError, load_answer
 from asgi_lab.lesson.checking import check_answer
 from asgi_lab.lesson.course import CourseError, Numbered, choose, exercises_of, find_course
 from asgi_lab.lesson.progress import Progress
-from asgi_lab.view.checked import GOOD, outcome_view
+from asgi_lab.lesson.shown import GOOD, outcome_view
 
 LOOKS = 0.3
 """Seconds between two looks at whether a file was saved."""

@@ -1,4 +1,4 @@
-"""Checking an answer: each check in turn, until one fails. `asgi_lab.view.checked` shows it."""
+"""Checking an answer: each check in turn, until one fails. `asgi_lab.lesson.shown` shows it."""
 
 import asyncio
 import contextlib

@@ -11,7 +11,7 @@ from asgi_lab.lesson.course import Numbered, choose, find_course
 from asgi_lab.lesson.progress import Progress
 
 if TYPE_CHECKING:
-    from asgi_lab.view.checked import Shown
+    from asgi_lab.lesson.shown import Shown
 
 
 def check(id: str, *given: Any, **named: Any) -> "Shown":
@@ -20,7 +20,7 @@ def check(id: str, *given: Any, **named: Any) -> "Shown":
     What the exercise asks for is given in order, or by name. Raises `CourseError` if there is no
     such exercise, TypeError if something is missing or too much.
     """
-    from asgi_lab.view.checked import Shown
+    from asgi_lab.lesson.shown import Shown
     from asgi_lab.view.display import STATIC
 
     numbered = _find(id)
