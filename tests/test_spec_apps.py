@@ -7,6 +7,7 @@ import pytest
 
 from tests.misbehaving import http_apps, socket_apps  # noqa: F401 - they fill the table
 from tests.misbehaving.apps import APPS
+from tests.misbehaving.correct import CORRECT
 from tests.misbehaving.table import Case, called
 
 
@@ -32,5 +33,12 @@ def test_a_misbehaving_app_is_named(case: Case) -> None:
 
 def test_there_are_a_hundred() -> None:
     assert len(APPS) >= 100
-    names = [case.name for case in APPS]
+    assert len(CORRECT) >= 28
+    names = [case.name for case in (*APPS, *CORRECT)]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("case", CORRECT, ids=lambda case: case.name)
+@pytest.mark.parametrize("options", [{}, {"layers": False}, {"run": False}], ids=str)
+def test_nothing_is_said_of_a_correct_program(case: Case, options: dict[str, Any]) -> None:
+    assert [dict(event.data) for event in called(app_of(case), case, **options)] == []

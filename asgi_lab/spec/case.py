@@ -46,6 +46,8 @@ class Case(NamedTuple):
     """Whether the server has raised at a message."""
     faulty: bool = False
     """Whether the server has broken a rule: the app may well stumble over that."""
+    misled: bool = False
+    """Whether what it delivered did: the app may well answer the wrong thing."""
 
     @property
     def stands(self) -> str:

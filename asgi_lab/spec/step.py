@@ -86,7 +86,7 @@ def sent(case: Case, message: Any) -> tuple[Case, Findings]:
         return case._replace(broken=True), (Finding(rule, what, kind),)
     standing, moved = go(case.standing, SEND, kind, message)
     findings: Findings = NONE
-    if moved.after is None:
+    if moved.after is None and not case.misled:
         findings = (Finding(moved.rule, _order(case, moved, kind), kind),)
         if moved.before == "over":
             return case, findings
@@ -139,12 +139,12 @@ def received(case: Case, message: Any) -> tuple[Case, Findings]:
     rule = NO_MESSAGE[case.type]
     if not isinstance(message, dict):
         wrong = Finding(rule, f"receive() gave {kind_of(message)}")
-        return case._replace(faulty=True), (wrong,)
+        return case._replace(faulty=True, misled=True), (wrong,)
     kind = message.get("type")
     if not isinstance(kind, str) or kind not in TYPES[case.type, RECEIVE]:
         what = shown(kind) if isinstance(kind, str) else kind_of(kind)
         wrong = Finding(rule, f"receive() gave a message of type {what}", str(kind))
-        return case._replace(faulty=True), (wrong,)
+        return case._replace(faulty=True, misled=True), (wrong,)
     standing, moved = go(case.standing, RECEIVE, kind, message)
     findings: Findings = NONE
     if moved.after is None:
@@ -154,8 +154,9 @@ def received(case: Case, message: Any) -> tuple[Case, Findings]:
         findings += (Finding("S13", "a key of the message is no str", kind),)
     if kind == "http.request" and case.wants is not None:
         case = case._replace(got=case.got + len(message.get("body", b"")))
-    faulty = case.faulty or bool(findings)
-    return case._replace(standing=standing, faulty=faulty), findings
+    if findings:
+        case = case._replace(faulty=True, misled=True)
+    return case._replace(standing=standing), findings
 
 
 def asked(case: Case) -> tuple[Case, Findings]:
@@ -173,7 +174,7 @@ def asked(case: Case) -> tuple[Case, Findings]:
 def ended(case: Case, verb: str, error: BaseException | None) -> tuple[Case, Findings]:
     """Check how the call of the app ends: by `return`, `raise`, or `cancel`."""
     if case.standing is None:
-        silent = verb == RETURN and case.type
+        silent = verb == RETURN and case.type and not case.faulty
         what = f"the app returned from a scope of type {shown(case.type)}"
         return case, (Finding("G4", what),) if silent else NONE
     moved = go(case.standing, verb, "", {})[1] if verb in (RETURN, RAISE) else None

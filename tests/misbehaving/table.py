@@ -55,13 +55,13 @@ def findings(traced: Any) -> list[Event]:
     return [e for e in traced.trace if e.kind == "finding" and "count" not in e.data]
 
 
-def called(app: Any, case: Case, server: Callable[..., Server] = Proper) -> list[Event]:
+def called(app: Any, case: Case, **options: Any) -> list[Event]:
     """Call an app once, let all that it has begun end, and return what was found."""
-    traced = trace(app)
+    traced = trace(app, **options)
 
     async def main() -> None:
         scope = {**case.scope, "state": {}} if "state" in case.scope else dict(case.scope)
-        await server(case.incoming, refuse=case.refuse).call(traced, scope)
+        await Proper(case.incoming, refuse=case.refuse).call(traced, scope)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.gather(*others, return_exceptions=True)
 
