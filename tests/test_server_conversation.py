@@ -379,7 +379,7 @@ def test_messages_that_came_before_the_close_are_delivered() -> None:
         seen.extend([await receive(), await receive()])
 
     async def main() -> None:
-        def observe(_: int, name: str, data: Any) -> None:
+        def observe(_: int, name: str, data: Any, stream: int) -> None:
             if type(data).__name__ == "Closed":
                 closed.set()
 
@@ -407,7 +407,7 @@ def test_reading_pauses_while_the_app_takes_no_messages(loop: str) -> None:
         await send({"type": "websocket.send", "text": "all"})
 
     async def main() -> None:
-        def observe(_: int, name: str, data: Any) -> None:
+        def observe(_: int, name: str, data: Any, stream: int) -> None:
             if name == "pause reading":
                 paused.set()
 
@@ -470,7 +470,7 @@ def test_pings_of_a_client_that_does_not_read() -> None:
     async def main() -> None:
         nonlocal count
 
-        def observe(_: int, name: str, data: Any) -> None:
+        def observe(_: int, name: str, data: Any, stream: int) -> None:
             nonlocal count, out
             out += len(data) if name == "bytes out" else 0
             count -= type(data).__name__ == "Ping"
