@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from rich.cells import set_cell_size
-from rich.console import Console, Group
+from rich.console import Group
 from rich.text import Text
 
 from asgi_lab.connection import Phase
@@ -14,6 +14,7 @@ from asgi_lab.scene.model import Group as Side
 from asgi_lab.scene.model import Lane, Scene
 from asgi_lab.scene.roles import RAISE
 from asgi_lab.view.bars import axis, bar, cells, legend
+from asgi_lab.view.plaintext import plaintext
 from asgi_lab.view.rows import ERROR, QUIET
 
 ROWS = 24
@@ -94,7 +95,4 @@ def _paint(row: Row, count: int, label: int) -> Text:
 
 def as_text(compared: Compared, width: int = 80) -> str:
     """Return the picture as plain text."""
-    console = Console(width=width, color_system=None, force_terminal=False, highlight=False)
-    with console.capture() as capture:
-        console.print(comparison_view(compared, width))
-    return capture.get().rstrip()
+    return plaintext(comparison_view(compared, width), width)

@@ -86,6 +86,14 @@ class TraceWidget(anywidget.AnyWidget):
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         return state
 
+    def _repr_mimebundle_(self, **asked: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**asked)
+        if bundle is None:
+            return None
+        data, about = bundle if isinstance(bundle, tuple) else (bundle, {})
+        words = self.payload["scene"]["alt"]
+        return {**data, "text/plain": words}, about
+
     def _set(self, scene: Scene, **more: Any) -> None:
         with self.hold_sync():
             for name, value in (self._state_of(scene) | more).items():
