@@ -107,3 +107,8 @@ def folded(messages: Iterable[Event]) -> list[Run]:
         run = list(same)
         found.append(Run(type_, run[0], run[-1], len(run), sum(payload_size(e.data) for e in run)))
     return found
+
+
+def began(event: Event) -> int:
+    """Return when that began which ends here, in nanoseconds of the trace."""
+    return event.t - number(event.data.get("took"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from asgi_lab.events import Event
+from asgi_lab.export.exchanges import began
 from asgi_lab.export.tracks import Entry, Tracks, arrow, lasting
 from asgi_lab.message import number
 from asgi_lab.plain import clean
@@ -34,12 +35,12 @@ class Calls:
         self.flows: list[int] = []
         self.ends: list[int] = []
 
-    def close(self, began: int, last: int) -> None:
+    def close(self, since: int, last: int) -> None:
         """Give each slice its length."""
         ends = [*self.ends, *(last for _ in self.works[len(self.ends) :])]
         wanted = sorted(self.works, key=lambda work: last if work.latest is None else work.latest)
         for work, end in zip(wanted, sorted(ends), strict=True):
-            work.entry["dur"] = max(end - began, 0) / 1000
+            work.entry["dur"] = max(end - since, 0) / 1000
 
 
 def running(events: Iterable[Event], tracks: Tracks, last: int) -> list[Entry]:
@@ -97,11 +98,11 @@ class Drawing:
     def on_block(self, event: Event) -> None:
         """Draw what held the loop within a slice."""
         holding = self._holding.get(event.conn)
-        if holding is not None and event.began is not None:
+        if holding is not None:
             where = {key: holding[key] for key in ("pid", "tid")}
             name = f"{clean(event.data.get('call') or 'a call')} at {clean(event.data.get('at'))}"
             took = number(event.data.get("took"))
-            self._add(lasting(event.began, took, name, "block", where))
+            self._add(lasting(began(event), took, name, "block", where))
 
     def on_submit(self, event: Event) -> None:
         """Begin an arrow, from the slice in which a call is handed over."""
@@ -115,7 +116,7 @@ class Drawing:
 
     def on_work(self, event: Event) -> None:
         """Begin a slice of a worker thread, where the arrow passes."""
-        handed = self._submitted.get((event.conn, event.task, _began(event)))
+        handed = self._submitted.get((event.conn, event.task, began(event)))
         name, flow = handed.pop(0) if handed else ("a call", 0)
         thread = number(event.data.get("thread"))
         if not thread:  # cancelled in the queue
@@ -135,7 +136,7 @@ class Drawing:
 
     def on_worked(self, event: Event) -> None:
         """End it; the arrow goes on to where the connection runs again."""
-        calls = self._working.get((event.conn, event.task, _began(event)))
+        calls = self._working.get((event.conn, event.task, began(event)))
         if calls is None or len(calls.ends) == len(calls.works):
             return
         flow = calls.flows[len(calls.ends)]
@@ -147,8 +148,8 @@ class Drawing:
         """Return all; what is open ends now, and no arrow leads nowhere."""
         for entry in self._holding.values():
             entry["dur"] = max(last / 1000 - entry["ts"], 0)
-        for (_, _, began), calls in self._working.items():
-            calls.close(began, last)
+        for (_, _, since), calls in self._working.items():
+            calls.close(since, last)
         nowhere = {id(points[0]) for points in self._flows.values() if len(points) == 1}
         for points in self._flows.values():
             if points[-1]["ph"] == "t":  # it never ran again
@@ -161,7 +162,3 @@ class Drawing:
 
     def _point(self, ph: str, t: int, flow: int, where: Entry) -> None:
         self._flows.setdefault(flow, []).append(self._add(arrow(ph, t, flow, where)))
-
-
-def _began(event: Event) -> int:
-    return event.t if event.began is None else event.began

@@ -27,7 +27,7 @@ from opentelemetry.trace import (
 from asgi_lab import __version__
 from asgi_lab.connection import BLOCKED, HOLD
 from asgi_lab.events import Event, Trace
-from asgi_lab.export.exchanges import Exchange, address, exchanges, folded
+from asgi_lab.export.exchanges import Exchange, address, began, exchanges, folded
 from asgi_lab.message import header, number
 from asgi_lab.plain import clean
 from asgi_lab.scene.phases import NOBODY, Holds, holds_of, joined
@@ -46,8 +46,8 @@ def spans_of(trace: Trace, service: str, layers: bool = False) -> list[ReadableS
     every, measures = exchanges(trace)
     holds = holds_of(measures)
     resources: dict[int, Resource] = {}
-    began = number(trace.header.get("started"))
-    seed = f"{began}/{trace.digest}"
+    started = number(trace.header.get("started"))
+    seed = f"{started}/{trace.digest}"
     found: list[ReadableSpan] = []
     for exchange in every:
         c = exchange.connection
@@ -55,7 +55,7 @@ def spans_of(trace: Trace, service: str, layers: bool = False) -> list[ReadableS
         if pid not in resources:
             resources[pid] = resource_of(service, pid, trace)
         own = NOBODY if c.type == "wsgi" else holds.get(c.pid, NOBODY)
-        spans = Spans(exchange, measures.last, resources[pid], began, seed)
+        spans = Spans(exchange, measures.last, resources[pid], started, seed)
         found.append(spans.server())
         found += spans.threads()
         found += spans.held(own)
@@ -80,13 +80,13 @@ class Spans:
     """The spans of one request."""
 
     def __init__(
-        self, exchange: Exchange, last: int, resource: Resource, began: int, seed: str
+        self, exchange: Exchange, last: int, resource: Resource, started: int, seed: str
     ) -> None:
-        """Take a request of a trace that ends at `last` and began at `began`, in ns since 1970."""
+        """Take a request of a trace that began at `started` (ns since 1970) and ends at `last`."""
         self._exchange = exchange
         self._last = last
         self._resource = resource
-        self._began = began
+        self._began = started
         self._seed = f"{seed}/{exchange.connection.conn}"
         self._count = 0
         parent = header(exchange.scope.get("headers"), "traceparent")
@@ -109,7 +109,7 @@ class Spans:
             context=self._context,
             parent=self._parent,
             resource=self._resource,
-            attributes=attributes,
+            attributes=fitting(attributes),
             events=list(self._events()),
             kind=SpanKind.SERVER,
             status=status,
@@ -123,7 +123,7 @@ class Spans:
         handed: dict[tuple[int, int], list[Event]] = {}
         begun: dict[tuple[int, int], list[tuple[Event, Values]]] = {}
         for event in self._exchange.others:
-            key = (event.task, event.t if event.began is None else event.began)
+            key = (event.task, began(event))
             if event.kind == "submit":
                 handed.setdefault(key, []).append(event)
             elif event.kind == "work" and handed.get(key):
@@ -153,7 +153,7 @@ class Spans:
                 calls = [
                     clean(f"{block.data.get('call')} at {block.data.get('at')}")
                     for block in blocks
-                    if block.began is not None and begin <= block.began < end
+                    if begin <= began(block) < end
                 ]
                 values = {"asgi_lab.calls": calls} if calls else {}
                 yield self._child("holds the event loop", begin, end, values)
@@ -191,7 +191,7 @@ class Spans:
                 words = {f"asgi_lab.{key}": clean(value) for key, value in event.data.items()}
                 told.append((event.t, event.kind, words))
         for t, name, values in sorted(told, key=lambda one: one[0]):
-            yield SpanEvent(name, values, self._at(t))
+            yield SpanEvent(name, fitting(values), self._at(t))
 
     def _child(
         self,
@@ -207,7 +207,7 @@ class Spans:
             context=context or self._identified(),
             parent=parent or self._context,
             resource=self._resource,
-            attributes=values,
+            attributes=fitting(values),
             kind=SpanKind.INTERNAL,
             start_time=self._at(begin),
             end_time=self._at(end),
@@ -287,3 +287,12 @@ def exception_of(event: Event) -> Values:
         "asgi_lab.at": clean(event.data.get("at") or ""),
     }
     return {key: value for key, value in values.items() if value}
+
+
+def fitting(values: Values) -> Values:
+    """Return what the protocol has room for: it knows no whole number of more than 64 bits."""
+    return {
+        key: value
+        for key, value in values.items()
+        if not isinstance(value, int) or value.bit_length() < 64
+    }
