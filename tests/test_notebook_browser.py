@@ -71,7 +71,9 @@ async def ask(path):
         await asyncio.sleep(3600)
     async def send(message):
         pass
-    await served({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+             "path": path, "query_string": b"", "headers": []}
+    await served(scope, receive, send)
 
 await asyncio.gather(*(ask(f"/live{n}") for n in range(3)))
 print("served")
