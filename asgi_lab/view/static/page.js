@@ -1,48 +1,17 @@
-// The page of a report: one script with timeline.js, which stands before it.
+// What the page of a report and a live page have in common: pictures, and a table of events.
+//
+// One script with timeline.js, which stands before it, and report.js or live.js after it: that one
+// has the `source`.
+//   source.words(seq)       all that is known of an event, a fact a line (a promise)
+//   source.pictures(conn)   the pictures of one request, by name; or nothing (a promise)
+//   source.place(seq)       the number of an event's line in the table, or -1 (a promise)
+//   source.without(conn)    what is said of a request that has no pictures
+//   source.cut()            what is said if there are more events than lines
+//   source.save()           the address of the trace as a file
 
 const by = (id) => document.getElementById(id);
 const meta = JSON.parse(by("meta").textContent);
 const ROW_HEIGHT = 22;
-
-const unpack = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
-const packed = (id) => bytesOf(by(id).textContent);
-
-// ---- events: their lines, and all that is known of each
-
-const unpacked = unpack(packed("lines")).text().then((text) => (text ? text.split("\n") : []));
-let whole = null; // the trace's own lines, unpacked when somebody asks for one
-
-// What is known of an event, a fact a line: the page's side of asgi_lab.view.words.
-async function wordsOf(seq) {
-  const lines = await unpacked;
-  places ??= new Map(lines.map((line, k) => [parseInt(line, 10), k]));
-  const k = places.get(seq);
-  if (k === undefined) return "This event is not in the page.";
-  whole ??= unpack(packed("trace")).text().then((text) => text.split("\n"));
-  const [, ms, conn, layer, , told] = lines[k].split("\t");
-  const data = JSON.parse((await whole)[k + 1])[5] ?? {};
-  const rows = [];
-  for (const [name, value] of Object.entries(data)) {
-    if (name === "type" || name === "length" || value === null || value === "" || value.length === 0) continue;
-    const parts = name === "took" ? [duration(value)]
-      : name === "headers" && Array.isArray(value) ? value.map((pair) => (Array.isArray(pair) ? pair.join(": ") : String(pair)))
-        : typeof value === "string" ? value.replace(/\n$/, "").split("\n") : [JSON.stringify(value)];
-    parts.forEach((part, n) => rows.push([n ? "" : name, visible(part)]));
-  }
-  const width = Math.max(...rows.map(([name]) => name.length), 0);
-  const where = `#${conn}, ${ms} ms after the trace began${layer === "0" ? "" : `, layer ${layer}`}`;
-  return [told, where, ...rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`)].join("\n");
-}
-let places = null;
-
-// What does not print, escaped: as asgi_lab.plain.clean does.
-function visible(text) {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, (char) => {
-    const code = char.codePointAt(0);
-    if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
-  });
-}
 
 // A table of which only the rows in sight are there.
 class Events {
@@ -68,7 +37,7 @@ class Events {
     new ResizeObserver(() => this.draw()).observe(this.box);
   }
 
-  search(query) {
+  search(query, stay = false) {
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     const told = words.map((word) => (/^#\d+$/.test(word) ? `\t${word.slice(1)}\t` : word));
     this.small ??= words.length ? this.lines.map((line) => line.toLowerCase()) : null;
@@ -77,11 +46,21 @@ class Events {
       if (!words.length || told.every((word, n) => (
         word[0] === "\t" ? numbered(this.lines[k]) === words[n].slice(1) : this.small[k].includes(word)))) this.shown.push(k);
     }
-    const all = meta.events.toLocaleString("en");
-    const cut = meta.kept < meta.events ? `; the last ${meta.kept.toLocaleString("en")} of ${all} are in this page` : "";
-    by("found").textContent = `${this.shown.length.toLocaleString("en")} of ${this.lines.length.toLocaleString("en")} events${cut}`;
-    this.box.scrollTop = 0;
+    by("found").textContent = `${this.shown.length.toLocaleString("en")} of ${this.lines.length.toLocaleString("en")} events${source.cut()}`;
+    if (!stay) this.box.scrollTop = 0;
     this.draw();
+  }
+
+  // Some more lines, of which the last ones stay. Who reads the last is shown the last.
+  append(lines, most) {
+    const { scrollTop, clientHeight, scrollHeight } = this.box;
+    const last = scrollTop + clientHeight > scrollHeight - 2 * ROW_HEIGHT;
+    const gone = Math.max(this.lines.length + lines.length - most, 0);
+    this.lines = [...this.lines, ...lines].slice(-most);
+    this.small = null;
+    this.chosen = Math.max(this.chosen - gone, -1);
+    this.search(by("search").value, true);
+    if (last) this.box.scrollTop = this.box.scrollHeight;
   }
 
   draw() {
@@ -118,7 +97,7 @@ class Events {
     if (quiet) return;
     const seq = parseInt(this.lines[k], 10);
     this.onSelect(seq);
-    wordsOf(seq).then((told) => {
+    source.words(seq).then((told) => {
       if (this.chosen !== k) return;
       by("words").textContent = told;
       by("words").hidden = false;
@@ -131,7 +110,7 @@ const numbered = (line) => line.split("\t", 3)[2];
 // ---- pictures
 
 const views = {};
-const options = { describe: wordsOf };
+const options = { describe: (seq) => source.words(seq) };
 
 function show(id, payload, more = {}) {
   const said = { theme: meta.theme, ...payload };
@@ -140,10 +119,9 @@ function show(id, payload, more = {}) {
 }
 
 async function showRequest(conn, why = "") {
-  const known = (await requests)[conn];
+  const known = await source.pictures(conn);
   by("choice").value = String(conn);
-  by("choice-why").textContent = known ? why
-    : `#${conn} has no pictures of its own in this page: only those that failed and the slowest have.`;
+  by("choice-why").textContent = known ? why : source.without(conn);
   by("own").hidden = !known;
   for (const [id, payload] of Object.entries(known ?? {})) show(id, payload);
 }
@@ -155,39 +133,11 @@ function chooseRequest(conn) {
 
 async function selectEvent(seq, from) {
   if (from !== views.timeline) views.timeline.select(seq);
-  if (events) {
-    await wordsOf(seq);
-    if (places.has(seq)) events.choose(places.get(seq), true);
-  }
+  const place = events ? await source.place(seq) : -1;
+  if (place >= 0) events.choose(place, true);
 }
 
 let events = null;
-const requests = unpack(packed("requests")).json();
-
-async function open() {
-  const [told, items] = await Promise.all([
-    unpack(packed("timeline")).json(), unpack(packed("items")).arrayBuffer(),
-  ]);
-  show("timeline", { ...told, items }, {
-    maxHeight: 620,
-    onLane: (conn) => showRequest(conn),
-    onSelect: (seq) => selectEvent(seq, views.timeline),
-  });
-  document.documentElement.dataset.drawn = String(Math.round(performance.now()));
-  for (const [conn, label] of meta.requests) {
-    const option = make("option", "", label);
-    option.value = conn;
-    by("choice").append(option);
-  }
-  by("request").hidden = by("concurrency").hidden = !meta.requests.length;
-  if (meta.requests.length) {
-    const some = meta.requests.length < meta.of ? `; of ${meta.of.toLocaleString("en")} requests, the ${meta.requests.length} that failed or took longest` : "";
-    await showRequest(meta.chosen, `${meta.why}${some}`);
-    show("concurrency", meta.concurrency);
-  }
-  events = new Events(await unpacked, (seq) => views.timeline.select(seq));
-  document.documentElement.dataset.ready = "true";
-}
 
 by("choice").addEventListener("change", (event) => chooseRequest(Number(event.target.value)));
 document.addEventListener("click", (event) => {
@@ -203,9 +153,8 @@ by("theme").addEventListener("click", () => {
 });
 by("save").addEventListener("click", () => {
   const link = make("a");
-  link.href = URL.createObjectURL(new Blob([packed("trace")], { type: "application/gzip" }));
+  link.href = source.save();
   link.download = "trace.jsonl.gz";
   link.click();
   URL.revokeObjectURL(link.href);
 });
-open();

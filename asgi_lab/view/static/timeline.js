@@ -405,6 +405,7 @@ class Raster {
     this.used = [];
     this.best = new Float32Array(width);
     this.which = new Int16Array(width);
+    [this.low, this.high] = [width, 0]; // where in the band there is anything
   }
 
   // A bar, from x0 to x1 in pixels.
@@ -419,6 +420,8 @@ class Raster {
     const [low, high] = [Math.max(x0, 0), Math.min(x1, width)];
     const [a, b] = [Math.floor(low), Math.floor(high)];
     const [whole, part] = [this.whole[role], this.part[role]];
+    if (a < this.low) this.low = a;
+    if (b > this.high) this.high = b;
     if (a === b) {
       if (a < width) part[a] += Math.max(high - low, 0.02) * weight;
       return;
@@ -430,19 +433,20 @@ class Raster {
 
   // Paint what has been added into the pixel rows y0 to y1, and begin anew.
   flush(y0, y1) {
-    const { width, styles, used, best, which, pixels } = this;
-    best.fill(0);
-    which.fill(-1);
+    const { width, styles, used, best, which, pixels, low } = this;
+    const high = Math.min(this.high + 1, width);
+    best.fill(0, low, high);
+    which.fill(-1, low, high);
     for (const role of used) {
       const [whole, part] = [this.whole[role], this.part[role]];
       let sum = 0;
-      for (let x = 0; x < width; x++) {
+      for (let x = low; x < high; x++) {
         sum += whole[x];
         const share = sum + part[x];
         if (share > best[x] + 1e-4) { best[x] = share; which[x] = role; }
       }
-      whole.fill(0);
-      part.fill(0);
+      whole.fill(0, low, high + 1);
+      part.fill(0, low, high);
     }
     const tall = y1 - y0;
     for (const role of used) {
@@ -454,12 +458,13 @@ class Raster {
       const colour = this.colours[role];
       const plain = !thick || !PATTERNED.has(style.shape);
       for (let y = from; y < until; y++) {
-        for (let x = 0, at = y * width; x < width; x++, at++) {
+        for (let x = low, at = y * width + low; x < high; x++, at++) {
           if (which[x] === role && (plain || inked(style.shape, x, y))) pixels[at] = colour;
         }
       }
     }
     used.length = 0;
+    [this.low, this.high] = [width, 0];
   }
 
   tick(role, x, y0, y1) {
@@ -849,11 +854,12 @@ class Rows {
   }
 
   paintDense(ctx, first, last) {
-    const { look, columns, index, from, to, ratio, height } = this.view;
+    const { look, columns, index, from, to, height } = this.view;
     const { begin, end, role, share } = columns;
     const { left, room } = this;
-    const w = Math.max(Math.round(room * ratio), 1);
-    const h = Math.max(Math.round((Math.min(this.y(last), height) - AXIS) * ratio), 1);
+    // By whole points: finer pixels cost four times as much, and show no more.
+    const w = Math.max(Math.round(room), 1);
+    const h = Math.max(Math.round(Math.min(this.y(last), height) - AXIS), 1);
     const raster = new Raster(w, h, look.styles);
     const scale = w / (to - from);
     const tall = look.styles.map((style) => URGENT.has(style.role));
@@ -862,8 +868,8 @@ class Rows {
     for (let k = first; k < last; k++) {
       const { lane } = this.rows[k];
       if (lane < 0) continue;
-      const y0 = Math.floor((this.y(k) - AXIS) * ratio);
-      const y1 = Math.max(Math.floor((this.y(k + 1) - AXIS) * ratio), y0 + 1);
+      const y0 = Math.floor(this.y(k) - AXIS);
+      const y1 = Math.max(Math.floor(this.y(k + 1) - AXIS), y0 + 1);
       if (band && y0 >= band[1]) { raster.flush(...band); band = null; }
       band ??= [y0, y1];
       let [low, high] = this.range(2 * lane, from, to);
@@ -882,7 +888,8 @@ class Rows {
     this.sheet ??= document.createElement("canvas");
     [this.sheet.width, this.sheet.height] = [w, h];
     this.sheet.getContext("2d").putImageData(raster.image, 0, 0);
-    ctx.drawImage(this.sheet, left, AXIS, room, h / ratio);
+    ctx.imageSmoothingEnabled = false;
+    ctx.drawImage(this.sheet, left, AXIS, room, h);
   }
 
   paintAreas(ctx, first, last) {
