@@ -74,36 +74,48 @@ def html(trace: Trace, *, title: str | None = None) -> str:
     """Return the page; its title is the trace's summary in a line, unless given."""
     measures = Measures(keep=None)
     measures.feed(trace.events)
-    script = f"{_static('timeline.js')}\n{_static('page.js')}"
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     kept = trace.of(trace.events[-EVENTS:])
     own = _own(trace, measures)
     scene = timeline(trace, rows=LANES)
     first = {"scene": payload.header(scene), "text": _timeline_text(trace, scene)}
     parts = {
-        "policy": POLICY.format(digest=digest),
         "title": escape(clean(title or headline(measures).plain)),
-        "style": _colours() + _static("page.css"),
         "about": escape(" · ".join(_about(trace))),
-        "summary": _summary(trace, measures),
-        "findings": _findings(trace.events),
-        "meta": _json(_meta(trace, measures, kept, own)),
+        "summary": summary_tables(measures),
+        "findings": findings_table(trace.events),
+        "meta": in_script(_meta(trace, measures, kept, own)),
         "timeline": _packed(json.dumps(first).encode()),
         "items": _packed(payload.columns(scene.items)),
         "requests": _packed(
-            json.dumps({c.conn: _pictures(c, events) for c, events in own}).encode()
+            json.dumps({c.conn: pictures_of(c.conn, events) for c, events in own}).encode()
         ),
-        "events": _packed("\n".join(map(_row, kept.events)).encode()),
+        "events": _packed("\n".join(map(row_of, kept.events)).encode()),
         "trace": _packed(encode_trace(kept)),
+        "footer": "All of it is in this file.",
+    }
+    return filled("report.js", parts)
+
+
+def filled(source: str, parts: Mapping[str, str], connect: str = "'none'") -> str:
+    """Return the page with its parts, HTML all of them; `source` is the script that has its data.
+
+    It may connect to nothing, unless told otherwise.
+    """
+    script = "\n".join(map(_static, ("timeline.js", "page.js", source)))
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    whole = {
+        "policy": POLICY.format(digest=digest, connect=connect),
+        "style": _colours() + _static("page.css"),
         "script": script,
         "version": escape(__version__),
+        **parts,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _static("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: whole.get(match[1], ""), _static("page.html"))
 
 
 POLICY = (
     "default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'"
+    "connect-src {connect}; base-uri 'none'; form-action 'none'"
 )
 """Nothing from anywhere; of scripts the page's own."""
 
@@ -116,7 +128,7 @@ def _packed(data: bytes) -> str:
     return b64encode(gzip.compress(data, 7, mtime=0)).decode()
 
 
-def _json(value: Any) -> str:
+def in_script(value: Any) -> str:
     """Return JSON that can stand within a script element."""
     return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -163,7 +175,8 @@ def _about(trace: Trace) -> Iterator[str]:
 # ------------------------------------------------------------------ tables
 
 
-def _summary(trace: Trace, measures: Measures) -> str:
+def summary_tables(measures: Measures) -> str:
+    """Return what it all amounts to: totals, the slowest routes, errors."""
     rows = [
         f"<tr><th scope=row>{escape(name)}<td>{escape(text.replace('  ', ', '))}"
         for name, text in summed_up(measures)
@@ -197,7 +210,7 @@ def _errors(measures: Measures) -> str:
     return _table(("errors", "at", "times", "last in"), told) if told else ""
 
 
-def _findings(events: Sequence[Event]) -> str:
+def findings_table(events: Sequence[Event]) -> str:
     """Return what breaks the rules, each rule and place once, with how often and where first."""
     found: Counter[tuple[str, str, str]] = Counter()
     first: dict[tuple[str, str, str], int] = {}
@@ -290,16 +303,15 @@ def _own(trace: Trace, measures: Measures) -> list[tuple[Connection, Trace]]:
     ]
 
 
-def _pictures(connection: Connection, own: Trace) -> Mapping[str, Any]:
-    """Return the pictures of one request."""
-    conn = connection.conn
+def pictures_of(conn: int, own: Trace) -> Mapping[str, Any]:
+    """Return the pictures of one request, from its events."""
     return {
         name: _said(draw(own, conn), plaintext(render(name, own, width=110, conn=conn), 110))
         for name, draw in OF_ONE.items()
     }
 
 
-def _row(event: Event) -> str:
+def row_of(event: Event) -> str:
     """Return an event as a line of the page's table."""
     seq, t, conn, layer, kind, *_ = event
     return f"{seq}\t{t / 1e6:,.3f}\t{conn}\t{layer}\t{kind}\t{line(event)}"
