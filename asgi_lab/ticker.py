@@ -139,6 +139,8 @@ class Ticker:
 _tickers: "weakref.WeakSet[Ticker]" = weakref.WeakSet()
 _followed: set[Ticker] = set()  # kept alive until what they follow is written
 _thread: threading.Thread | None = None
+at_waking: list[Callable[[], object]] = []
+"""Called whenever the thread wakes: first of all, when it may have waited for the interpreter."""
 _thread_lock = threading.Lock()
 
 
@@ -161,6 +163,8 @@ def _start_thread() -> None:
 def _run() -> None:
     while True:
         time.sleep(PERIOD)
+        for look in at_waking:
+            look()
         with _thread_lock:  # another thread may be adding one: it would end this one
             tickers = list(_tickers)
         for ticker in tickers:

@@ -63,7 +63,7 @@ def test_the_core_imports_the_stdlib_and_downward_only() -> None:
 
 def test_only_the_top_imports_what_must_be_installed() -> None:
     allowed = {
-        "view": {"rich", "matplotlib", "numpy", "anywidget", "traitlets"},
+        "view": {"rich", "matplotlib", "numpy", "PIL", "anywidget", "traitlets"},
         "export": {"opentelemetry", "requests"},
         "clock": {"anyio", "uvloop"},
         "memory": {"h11", "wsproto"},

@@ -28,7 +28,13 @@ def host() -> Any:
     if order["serves"] != speaks:
         give_up(order, "interface", speaks)
     recorder = Recorder(limit=order["max_events"], redact=order["redact"])
-    traced = trace(app, layers=order["layers"], rules=order["rules"], recorder=recorder)
+    traced = trace(
+        app,
+        layers=order["layers"],
+        rules=order["rules"],
+        watchdog=order["watchdog"],
+        recorder=recorder,
+    )
     sender = Sender(order["address"], bytes.fromhex(order["key"]), recorder)
     sender.connect()
     unwind_on_sigterm()

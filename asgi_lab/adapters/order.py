@@ -29,6 +29,8 @@ class Order:
     options: Options = field(default_factory=Options)
     layers: bool = True
     rules: bool = True
+    watchdog: float | None = 0.1
+    """Seconds for which the event loop may be held unwatched (see `asgi_lab.trace`)."""
     redact: bool = True
     max_events: int = LIMIT
     record: Path | None = None

@@ -185,6 +185,7 @@ class Session:
             "serves": interface,
             "layers": order.layers,
             "rules": order.rules,
+            "watchdog": order.watchdog,
             "redact": order.redact,
             "max_events": order.max_events,
             "reload": order.options.reload_dir is not None,

@@ -88,6 +88,7 @@ def read_order(given: Given, driven: bool) -> Order:
         ),
         layers=not given["no_layers"],
         rules=not given["no_rules"],
+        watchdog=given["watchdog"] or None,
         redact=not given["no_redact"],
         max_events=given["max_events"],
         record=record,

@@ -12,6 +12,7 @@ from asgi_lab.files import snapshot
 from asgi_lab.interface import Interface, single_callable
 from asgi_lab.recorder import LIMIT, Recorder
 from asgi_lab.tracer import Tracer
+from asgi_lab.watchdog import LIMIT as LIMIT_HELD
 from asgi_lab.wsgi import WSGITracer
 
 World = Virtual | Real
@@ -51,7 +52,14 @@ class Setup:
             tracer = WSGITracer(self.app, recorder)
         else:
             app = single_callable(self.app) if self.interface == "asgi2" else self.app
-            tracer = Tracer(app, recorder, run=True, layers=self.layers, rules=self.rules)
+            tracer = Tracer(
+                app,
+                recorder,
+                run=True,
+                layers=self.layers,
+                rules=self.rules,
+                watchdog=LIMIT_HELD if isinstance(self.clock, Real) else None,
+            )
         tracer.ticker.by_hand = True
         return tracer
 
