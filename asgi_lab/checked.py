@@ -56,7 +56,8 @@ class Checker:
         self._wrap = wrap
         self._layers = layers
         self._verdicts: dict[int, Verdicts] = {}
-        self._told_legacy = False
+        self.told: set[tuple[str, str]] = set()
+        """What has been said of scopes: a server's are all alike, so once is enough."""
 
     async def call(
         self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, layer: int, facts: Facts
@@ -65,11 +66,10 @@ class Checker:
         recorder, number, _ = current.get()
         if recorder is not self.recorder:
             return await traced_call(app, scope, receive, send, layer, facts)
-        door = Door(self._verdicts_of(number, layer), self.lives, app, layer)
+        door = Door(self._verdicts_of(number, layer), self, app, layer)
         if self._layers and next_name(app):
             door.verdicts.wrapping.add(layer)
         door.opens(scope)
-        self._note_legacy(door, app)
         entered = door.inside(app)
         if self._wrap is not None and not layer:
             entered = self._wrap(entered)
@@ -94,12 +94,13 @@ class Checker:
             self._verdicts[number] = Verdicts(self.recorder, number)
         return self._verdicts[number]
 
-    def _note_legacy(self, door: "Door", app: Any) -> None:
-        legacy = getattr(app, "legacy", None)
-        if legacy is not None and not self._told_legacy:
-            self._told_legacy = True
-            finding = Finding("G8", "the app takes the scope alone, as in ASGI 2")
-            door.verdicts.at_once(0, finding, defined(legacy))
+    def is_news(self, finding: Finding) -> bool:
+        """Return whether this is to be told: of a scope, each thing is told once."""
+        if group(finding.rule) != "S" and finding.rule != "G8":
+            return True
+        known = finding[:2] in self.told
+        self.told.add(finding[:2])
+        return not known
 
 
 def looks(method: Any) -> Any:
@@ -120,9 +121,10 @@ def looks(method: Any) -> Any:
 class Door:
     """One call of one layer: what is known of it, and how its app is asked and answered."""
 
-    def __init__(self, verdicts: Verdicts, lives: Lives, app: ASGIApp, layer: int) -> None:
+    def __init__(self, verdicts: Verdicts, checker: Checker, app: ASGIApp, layer: int) -> None:
         self.verdicts = verdicts
-        self.lives = lives
+        self.checker = checker
+        self.lives = checker.lives
         self.layer = layer
         self.app = app
         self.scope: Any = None
@@ -143,10 +145,18 @@ class Door:
         self.case, findings = opened(scope)
         if type(scope) is dict:
             self.scope, self._given = scope, [scope.get(key) for key in KEYS]
-        self._tell(findings, lambda: defined(self.app))
         if not self.layer:
-            told = self.lives.begins(self, scope, _get_running_loop())
-            self._tell(told, lambda: defined(self.app))
+            findings += self.lives.begins(self, scope, _get_running_loop())
+            if hasattr(self.app, "legacy"):
+                findings += (Finding("G8", "the app takes the scope alone, as in ASGI 2"),)
+        self._opening = tuple(filter(self.checker.is_news, findings))
+
+    @looks
+    def _begins(self) -> None:
+        """Tell what was wrong from the beginning, now that the call has been noted."""
+        if self._opening:
+            app = getattr(self.app, "legacy", self.app)
+            self._tell(self._opening, lambda: defined(app))
 
     @looks
     def sends(self, message: Any) -> Findings:
@@ -262,6 +272,7 @@ class Door:
         """Return the app so that calls which are never awaited are seen, and where it returned."""
 
         def entered(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+            self._begins()
             coro = app(scope, *self._counted(receive, send))
             if type(coro) is CoroutineType:
                 self._frame = coro.cr_frame

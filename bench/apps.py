@@ -56,11 +56,18 @@ def traced_events(app: Any) -> Any:
     """Trace what passes between server and app, and no more."""
     from asgi_lab import trace
 
-    return trace(app, run=False, layers=False)
+    return trace(app, run=False, layers=False, rules=False)
 
 
 def traced(app: Any) -> Any:
-    """Trace with all there is: run slices and layers too."""
+    """Trace with run slices and layers too."""
+    from asgi_lab import trace
+
+    return trace(app, rules=False)
+
+
+def checked(app: Any) -> Any:
+    """Trace with all there is: what passes is checked against the rules of ASGI, too."""
     from asgi_lab import trace
 
     return trace(app)
@@ -77,6 +84,7 @@ BARE = "untraced"
 AWAIT = "a bare await around each call"
 EVENTS = "asgi-lab, events alone"
 FULL = "asgi-lab, run slices and layers"
+RULES = "asgi-lab, and the rules"
 UVICORN_TRACE = "uvicorn --log-level trace"
 OTEL = "OpenTelemetry's ASGI middleware"
 
@@ -85,7 +93,11 @@ WRAPS: dict[str, Callable[[Any], Any]] = {
     AWAIT: bare_await,
     EVENTS: traced_events,
     FULL: traced,
+    RULES: checked,
     UVICORN_TRACE: lambda app: app,
     OTEL: opentelemetry,
 }
 """Each way of running the app, the reference first."""
+
+SERVERS = ("asgi-lab serve", "uvicorn on h11 and asyncio")
+"""Ways of serving it untraced, which `bench.servers` compares."""

@@ -11,7 +11,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from bench.apps import AWAIT, BARE, EVENTS, FULL, WRAPS, app
+from bench.apps import AWAIT, BARE, EVENTS, FULL, RULES, WRAPS, app
 from bench.pairs import in_turns
 
 GOAL = 400
@@ -59,7 +59,7 @@ async def nanoseconds(app: Any, path: str, calls: int) -> float:
 
 def report(rounds: int, calls: int) -> None:
     """Print what each wrap adds to a request and to a send."""
-    apps = {name: WRAPS[name](app) for name in (BARE, AWAIT, EVENTS, FULL)}
+    apps = {name: WRAPS[name](app) for name in (BARE, AWAIT, EVENTS, FULL, RULES)}
     with asyncio.Runner() as runner:
 
         def timed(app: Any, path: str, calls: int) -> Callable[[], float]:
