@@ -39,6 +39,17 @@ def main() -> None:
     """  # noqa: D301
 
 
+def picture_options(command: Any) -> Any:
+    """Add the options that write one picture."""
+    options = [
+        click.option("--svg", metavar="FILE", type=click.Path(), help="Write the picture as SVG,"),
+        click.option("--png", metavar="FILE", type=click.Path(), help="or in pixels."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def export_options(command: Any) -> Any:
     """Add the options that write a trace for other readers (`asgi_lab.commands.exports`)."""
     options = [
@@ -255,6 +266,7 @@ def rules(rule: str | None, style: str) -> None:
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+@picture_options
 def compare(**options: Any) -> None:
     """Run the same workload on two apps, or on one app on two servers: one axis of time.
 
@@ -265,6 +277,7 @@ def compare(**options: Any) -> None:
       asgi-lab compare flask_app:app fastapi_app:app -r "GET /slow" -n 20 --workers 4
       asgi-lab compare main:app main:app --server uvicorn --server hypercorn -r "GET /" -n 50
       asgi-lab compare old:app new:app -r "GET /a" -r "GET /b" -n 10 --every 0.1
+      asgi-lab compare flask_app:app fastapi_app:app -r "GET /slow" -n 20 --png picture.png
     """  # noqa: D301
     from asgi_lab.commands.compare import run_compare
 
@@ -292,6 +305,7 @@ def compare(**options: Any) -> None:
     show_default=True,
     help="How to print the result.",
 )
+@picture_options
 def diff_(**options: Any) -> None:
     """Compare two recorded traces, request by request and event by event.
 

@@ -10,19 +10,21 @@ from asgi_lab.adapters.order import SessionError
 from asgi_lab.adapters.target import TargetError, load_target
 from asgi_lab.client import Request, every
 from asgi_lab.clock import VirtualTimeError, real
+from asgi_lab.commands import exports
 from asgi_lab.commands.output import fail, make_console, warn
 from asgi_lab.commands.trace import read_requests
 from asgi_lab.experiment.comparison import Comparison, Side, compare
 from asgi_lab.memory import LifespanFailed
 
-SLOW = 10_000
-"""Requests from which on it is said that work is under way."""
+LANES = 40
+"""Lanes of a side in a picture; of more requests, each lane speaks for several."""
 
 
 def run_compare(**given: Any) -> int:
     """Run both, show them; return the exit code."""
     targets = (given["a"], given["b"])
     try:
+        exports.check(given)
         requests = read_requests(given["requests"], given["headers"])
         servers = read_servers(given["servers"])
         real_servers = any(server != "memory" for server in servers)
@@ -60,7 +62,12 @@ def run_compare(**given: Any) -> int:
     except (VirtualTimeError, LifespanFailed) as error:
         warn(f"{type(error).__name__}: {error}")
         return 1
-    return show(comparison, given["style"])
+    code = show(comparison, given["style"])
+    if any(exports.asked(given)):
+        from asgi_lab.scene.comparison import comparison as scene
+
+        code = exports.write_scene(scene(comparison, rows=LANES), given) or code
+    return code
 
 
 async def both(*apps: Any, **settings: Any) -> Comparison:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from asgi_lab.commands.output import fail, make_console, say, warn
+from asgi_lab.commands import exports
+from asgi_lab.commands.output import USAGE, fail, make_console, say, warn
 from asgi_lab.difference import Difference, as_json, diff
 from asgi_lab.events import Trace
 from asgi_lab.files import TraceFileError, read_trace
@@ -15,8 +16,14 @@ SAME, DIFFERENT = 0, 1
 """Exit codes, as those of diff(1); 2 is trouble."""
 
 
-def run_diff(a: str, b: str, view: str, conn: int | None, style: str) -> int:
+def run_diff(
+    a: str, b: str, view: str, conn: int | None, style: str, **exported: str | None
+) -> int:
     """Print what differs between two files; return the exit code."""
+    try:
+        exports.check(exported)
+    except ValueError as error:
+        return fail(str(error))
     traces = []
     for path in (a, b):
         try:
@@ -43,6 +50,11 @@ def run_diff(a: str, b: str, view: str, conn: int | None, style: str) -> int:
             console.print(f"{letter}  {clean(path)}   {about(trace)}", soft_wrap=True)
         console.print()
         show(console, difference, view)
+    if any(exports.asked(exported)):
+        from asgi_lab.scene.difference import difference as scene
+
+        if exports.write_scene(scene(difference), exported):
+            return USAGE
     return SAME if difference.same else DIFFERENT
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from asgi_lab.commands.output import USAGE, warn
 from asgi_lab.events import Trace
+from asgi_lab.scene import Scene
 
 Given = Mapping[str, Any]
 Write = Callable[[Trace, str, Given], None]
@@ -107,6 +108,22 @@ def write(trace: Trace, given: Given) -> int:
             code = USAGE
         else:
             warn(f"{export.made} {target}")
+    return code
+
+
+def write_scene(scene: Scene, given: Given) -> int:
+    """Write the pictures that are asked for of a scene; return the exit code."""
+    from asgi_lab.view.figure import save
+
+    code = 0
+    for name, target, _ in asked(given):
+        try:
+            save(scene, target)
+        except OSError as error:
+            warn(f"cannot write --{name} {target}: {error.strerror or error}")
+            code = USAGE
+        else:
+            warn(f"the picture is in {target}")
     return code
 
 
