@@ -1,0 +1,192 @@
+"""The live page: for this machine and who knows the address; all there is, then what is new."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from asgi_lab.commands.ui import WithPage
+from asgi_lab.commands.watch import Silent
+from asgi_lab.events import Event
+from asgi_lab.files import read_trace
+from asgi_lab.scene import payload
+from asgi_lab.scene.timeline import timeline
+from asgi_lab.view.live_page import LivePage
+from asgi_lab.view.sample import sample_trace
+from asgi_lab.view.words import words
+
+pytest_plugins = ("tests.browser",)
+
+EVENTS = sample_trace().events
+SOME = next(place for place, event in enumerate(EVENTS) if event.conn == 3)
+"""Events before the third request comes."""
+
+
+@pytest.fixture
+def live() -> Iterator[LivePage]:
+    page = LivePage("main:app <b>")
+    page.start()
+    yield page
+    page.close()
+
+
+class Stream:
+    """What one browser is told, event by event."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self._lines = answer.iter_lines()
+
+    def until(self, name: str) -> dict[str, Any]:
+        """Return the data of the next event of a name."""
+        for line in self._lines:
+            if line == f"event: {name}":
+                data: dict[str, Any] = json.loads(next(self._lines).removeprefix("data: "))
+                return data
+        raise AssertionError(f"the stream has ended without {name}")
+
+
+def listen(page: LivePage) -> Any:
+    return httpx.stream("GET", f"{page.url}live", timeout=20)
+
+
+def test_only_who_knows_the_address_gets_in(live: LivePage) -> None:
+    assert live.url.startswith("http://127.0.0.1:")
+    root = live.url.rsplit("/", 2)[0]
+    for wrong in ("/", "/live", "/x/", f"{live.url.removeprefix(root)[:-2]}/live"):
+        assert httpx.get(f"{root}{wrong}").status_code == 403
+    assert httpx.get(live.url).status_code == 200
+    assert httpx.get(f"{live.url}nothing").status_code == 404
+
+
+def test_only_by_our_own_name(live: LivePage) -> None:
+    port = httpx.URL(live.url).port
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1"):
+        assert httpx.get(live.url, headers={"host": host}).status_code == 403
+    assert httpx.get(live.url, headers={"host": f"localhost:{port}"}).status_code == 200
+
+
+def test_the_page_has_all_it_needs_and_may_ask_only_us(live: LivePage) -> None:
+    page = httpx.get(live.url)
+    assert "connect-src 'self'" in page.text
+    assert "main:app &lt;b&gt;" in page.text
+    assert "{{" not in page.text
+    assert page.headers["referrer-policy"] == "no-referrer"
+
+
+def test_all_there_is_and_then_what_is_new(live: LivePage) -> None:
+    live.feed(EVENTS[:SOME])
+    with listen(live) as answer:
+        stream = Stream(answer)
+        lines = stream.until("lines")
+        assert (len(lines["lines"]), lines["anew"], lines["total"]) == (SOME, True, SOME)
+        assert "3 requests" not in stream.until("summary")["title"]
+        scene = stream.until("scene")["scene"]
+        assert [lane["conn"] for lane in scene["lanes"]] == [1, 2]
+        live.feed(EVENTS[SOME:])
+        delta = stream.until("delta")
+        assert dict(delta["lanes"])[2]["label"] == "GET /cart"
+        assert "KeyError" in stream.until("summary")["summary"]
+
+
+def test_who_comes_later_gets_all(live: LivePage) -> None:
+    live.feed(EVENTS)
+    with listen(live) as first, listen(live) as second:
+        scenes = [Stream(answer).until("scene") for answer in (first, second)]
+    whole = payload.as_json(timeline(sample_trace()))
+    for scene in scenes:
+        assert scene["items"] == whole["items"]
+        assert scene["scene"]["title"] == whole["title"]
+
+
+def test_one_request_and_one_event(live: LivePage) -> None:
+    live.feed(EVENTS)
+    pictures = httpx.get(f"{live.url}request/3").json()
+    assert set(pictures) == {"sequence", "layers", "states"}
+    assert httpx.get(f"{live.url}request/99").status_code == 404
+    assert httpx.get(f"{live.url}event/7").text == words(EVENTS[7])
+    assert "forgotten" in httpx.get(f"{live.url}event/777").text
+    assert httpx.get(f"{live.url}concurrency").json()["scene"]["areas"]
+
+
+def test_the_trace_can_be_saved_and_shown_again(live: LivePage, tmp_path: Path) -> None:
+    live.feed(EVENTS)
+    saved = httpx.get(f"{live.url}trace.jsonl.gz")
+    (tmp_path / "trace.jsonl").write_bytes(gzip.decompress(saved.content))
+    assert read_trace(tmp_path / "trace.jsonl").events == EVENTS
+
+
+def test_the_end_is_told(live: LivePage) -> None:
+    with listen(live) as answer:
+        stream = Stream(answer)
+        live.feed(EVENTS)
+        live.end("the server has ended")
+        assert stream.until("end") == {"words": "the server has ended"}
+    with listen(live) as answer:
+        stream = Stream(answer)
+        assert stream.until("scene")["scene"]["lanes"]
+        live.close()
+        assert stream.until("end") == {"words": "the server has ended"}
+
+
+class Watcher(Silent):
+    def __init__(self, layers: bool) -> None:
+        super().__init__()
+        self.layers = layers
+        self.fed: list[Event] = []
+        self.said: list[str] = []
+
+    def begin(self, title: str) -> None:
+        self.said.append(title)
+
+    def feed(self, events: Any, dropped: int = 0) -> None:
+        self.fed += events
+
+    def log(self, line: str) -> None:
+        self.said.append(line)
+
+    def end(self) -> None:
+        self.said.append("end")
+
+
+@pytest.mark.parametrize("layers", [False, True])
+def test_beside_a_watcher(layers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    inner = Watcher(layers)
+    watcher = WithPage(inner, "main:app")
+    watcher.begin("asgi-lab traces main:app")
+    watcher.feed(EVENTS)
+    watcher.log("said the app")
+    assert "→ app GET /blocks" in httpx.get(f"{watcher.page.url}event/4").text
+    watcher.end()
+    watcher.close()
+    where = f"asgi-lab: live page at {watcher.page.url}"
+    assert inner.said == ["asgi-lab traces main:app", where, "said the app", "end"]
+    assert inner.fed == [event for event in EVENTS if layers or not event.layer]
+    assert opened == []  # there is no screen
+
+
+def test_in_a_browser(page: Any, live: LivePage) -> None:
+    live.feed(EVENTS[:SOME])
+    page.goto(live.url)
+    page.wait_for_selector("html[data-ready]")
+    title = page.locator("#timeline-view .asgilab-title")
+    assert title.inner_text().endswith("1 request could not run")
+    live.feed(EVENTS[SOME:])
+    page.locator("#timeline-view", has_text="2 requests could not run").wait_for()
+    page.locator("#rows tr[data-k]", has_text="raised KeyError").last.click()
+    page.locator("#words", has_text="#3, 354 ms after the trace began").wait_for()
+    page.locator("#choice").select_option("3")
+    page.locator("#sequence-view .asgilab-title", has_text="#3").wait_for()
+    page.locator("#concurrency").scroll_into_view_if_needed()
+    page.locator("#concurrency-view canvas").first.wait_for()
+    live.end("the server has ended")
+    page.wait_for_selector("html[data-ended]")
+    assert page.locator("#state").inner_text() == "the server has ended"
