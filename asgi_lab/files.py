@@ -214,7 +214,8 @@ def write_trace(trace: Trace, path: str | Path) -> None:
 
 def encode_trace(trace: Trace) -> bytes:
     """Return a whole trace as a file holds it."""
-    lines = [dumps(dict(trace.header)) + "\n", *map(encode_event, trace.events)]
+    header = {"asgi_lab": FORMAT, **trace.header}
+    lines = [dumps(header) + "\n", *map(encode_event, trace.events)]
     return "".join(lines).encode()
 
 

@@ -1,7 +1,5 @@
 """A real browser for tests: Chromium, by Playwright. Where there is none, they skip by name.
 
-    pytest_plugins = ("tests.browser",)
-
     def test_it(page):
         page.goto(...)
 
@@ -77,7 +75,7 @@ def opened(browser: Any, **settings: Any) -> Iterator[Any]:
     context.route(OUTSIDE, refuse)
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: said.type in ("error", "warning") and errors.append(said.text))
+    page.on("console", lambda said: said.type == "error" and errors.append(said.text))
     yield page
     context.close()
     assert (errors, outside) == ([], [])

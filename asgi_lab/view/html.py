@@ -45,7 +45,7 @@ from asgi_lab.view.terminal import render
 STATIC = Path(__file__).parent / "static"
 
 REQUESTS = 50
-"""Requests whose own pictures are in the page: those that failed, then the slowest."""
+"""Requests whose own pictures are in the page: half of them failed ones, then the slowest."""
 
 LANES = 20_000
 """Lanes of the timeline; of more requests, each lane speaks for several."""
@@ -287,12 +287,14 @@ def _said(scene: Scene, text: str) -> dict[str, Any]:
 def _own(trace: Trace, measures: Measures) -> list[tuple[Connection, Trace]]:
     """Return the connections whose own pictures are in the page, with their events."""
     last = measures.last
-    by_worth = sorted(
-        measures.connections,
-        key=lambda c: (c.type == "lifespan", not c.failed, -(c.until(last) - c.started)),
+    slow = sorted(
+        measures.connections, key=lambda c: (c.type == "lifespan", c.started - c.until(last))
     )
+    failed = [c for c in slow if c.failed]
+    chosen, _ = choose(measures)
+    first = [*([chosen] if chosen else []), *failed[: REQUESTS // 2], *slow]
+    wanted = set(list(dict.fromkeys(c.conn for c in first))[:REQUESTS])
     events: dict[int, list[Event]] = defaultdict(list)
-    wanted = {c.conn for c in by_worth[:REQUESTS]}
     for event in trace.events:
         if event.conn in wanted:
             events[event.conn].append(event)

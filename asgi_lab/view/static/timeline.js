@@ -1529,6 +1529,7 @@ class View {
     this.bar = make("div", "asgilab-bar");
     this.stage = make("div", "asgilab-stage");
     this.canvas = make("canvas", "asgilab-timeline");
+    this.canvas.view = this; // for who has only the element
     this.ctx = this.canvas.getContext("2d");
     this.tip = make("div", "asgilab-tip");
     this.text = make("pre", "asgilab-text");
