@@ -17,17 +17,18 @@ const source = {
 
 // ---- what is told
 
-let chosen = 0; // the request that the reader has chosen
+let chosen = 0; // the request whose pictures are shown: the first, until the reader has chosen one
+let byReader = false;
 let dirty = true; // whether something is new since the curves were drawn
 
 const TOLD = {
   scene: (payload) => {
     show("timeline", payload, {
       maxHeight: 620,
-      onLane: (conn) => choose(conn),
+      onLane: (conn) => choose(conn, true),
       onSelect: (seq) => selectEvent(seq, views.timeline),
     });
-    if (chosen) views.timeline.highlight(chosen);
+    if (byReader) views.timeline.highlight(chosen);
     document.documentElement.dataset.ready = "true";
   },
   delta: (delta) => views.timeline?.append(delta),
@@ -75,8 +76,8 @@ function offer(requests) {
   select.value = String(chosen);
 }
 
-function choose(conn) {
-  chosen = conn;
+function choose(conn, reader = false) {
+  [chosen, byReader] = [conn, reader];
   return showRequest(conn);
 }
 
@@ -102,7 +103,7 @@ state.id = "state";
 state.setAttribute("role", "status");
 by("about").after(state);
 by("request").hidden = by("concurrency").hidden = true;
-by("choice").addEventListener("change", (event) => { chosen = Number(event.target.value); });
+by("choice").addEventListener("change", (event) => { [chosen, byReader] = [Number(event.target.value), true]; });
 events = new Events([], (seq) => views.timeline?.select(seq));
 const stream = new EventSource("live");
 stream.addEventListener("open", () => tell("live"));
