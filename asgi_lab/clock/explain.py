@@ -55,6 +55,8 @@ def explain(world: World, kind: type[VirtualTimeError]) -> str:
         [*task_waits(world), *thread_waits(world)], key=lambda wait: CLIENT in wait
     ) or task_waits(world, every=True)
     shown = [f"  - {wait}" for wait in waits[:MOST]]
+    if kind is Deadlock and waits and all(CLIENT in wait for wait in waits):
+        tail = "The client has sent all that it had: it waits for the app, and the app for it."
     if len(waits) > MOST:
         shown.append(f"  - and {len(waits) - MOST} more")
     return "\n".join([head, *shown, tail])

@@ -2,17 +2,22 @@
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import io
+import linecache
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from traceback import walk_tb
 from typing import Any
 
-from asgi_lab.adapters.target import short_traceback
 from asgi_lab.clock import VirtualTimeError
+from asgi_lab.events import Event, Trace
 from asgi_lab.lesson.exercise import Check, Exercise
 from asgi_lab.lesson.failed import Failed, never
 from asgi_lab.memory import LifespanFailed
+from asgi_lab.source import is_library, place
 
 OPEN = "your turn"
 """What the NotImplementedError of an exercise's stub says."""
@@ -41,8 +46,11 @@ async def check_answer(exercise: Exercise, answer: Mapping[str, Any]) -> Outcome
     printed = io.StringIO()
     passed: list[str] = []
     for index, check in enumerate(exercise.checks):
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*was never awaited", RuntimeWarning)  # rule G5
             failure = await _run(check, answer)
+            if failure is not None:
+                gc.collect()  # else what was never awaited is told in the midst of something else
         if failure is not None:
             left = tuple(each.name for each in exercise.checks[index + 1 :])
             return Outcome(
@@ -64,17 +72,23 @@ async def _run(check: Check, answer: Mapping[str, Any]) -> Failed | None:
         return _unfinished(failure) or failure
     except (VirtualTimeError, LifespanFailed) as error:
         trace = getattr(error, "trace", None)
-        name = type(error).__name__
-        return Failed("the app comes to an end", f"{name}: {error}", trace=trace)
+        shown = f"{type(error).__name__}: {error}"
+        return Failed("the app comes to an end", shown, event=last(trace), trace=trace)
     except NotImplementedError as error:
         if OPEN in str(error):
             return todo()
         return _raised(error)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _raised(error)
     return None
+
+
+def last(trace: Trace | None) -> Event | None:
+    """Return the last event of a call that did not come to its end."""
+    ended = {e.conn for e in trace or () if e.kind in ("return", "raise") and not e.layer}
+    return next((e for e in reversed(trace or ()) if e.conn not in ended and not e.layer), None)
 
 
 def todo() -> Failed:
@@ -91,5 +105,16 @@ def _unfinished(failure: Failed) -> Failed | None:
     return None
 
 
-def _raised(error: Exception) -> Failed:
-    return never("your code raises nothing", f"it raised\n\n{short_traceback(error)}")
+def _raised(error: BaseException) -> Failed:
+    """Return what was raised, and the last line of the learner's own on the way to it."""
+    name = type(error).__name__
+    told = [f"it raised {name}: {error}" if str(error) else f"it raised {name}"]
+    own = [
+        (frame, number)
+        for frame, number in walk_tb(error.__traceback__)
+        if not is_library(frame.f_code.co_filename)
+    ]
+    for frame, number in own[-1:]:
+        source = linecache.getline(frame.f_code.co_filename, number).strip()
+        told.append(f"at {place(frame, number)}: {source}")
+    return never("your code raises nothing", "\n".join(told))

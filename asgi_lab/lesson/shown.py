@@ -1,6 +1,7 @@
 """What came of an answer, in the terminal and in a notebook: each check, and where to look."""
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -27,7 +28,7 @@ def outcome_view(outcome: Outcome, title: str, width: int = 100) -> Group:
     lines += [Text(f"  {GOOD} {name}", "#009e73") for name in outcome.passed]
     if outcome.failure is not None:
         lines.append(Text(f"  {WRONG} {outcome.failed}", ERROR))
-        lines += [Text(INDENT + line) for line in told(outcome.failure)]
+        lines += [Text(INDENT + line) for line in told(outcome.failure, width - len(INDENT))]
         lines += picture(outcome.failure, width)
     lines += [Text(f"  {LEFT} {name}", QUIET) for name in outcome.left]
     if outcome.printed.strip():
@@ -36,14 +37,23 @@ def outcome_view(outcome: Outcome, title: str, width: int = 100) -> Group:
     return Group(*lines)
 
 
-def told(failure: Failed) -> Iterable[str]:
+def told(failure: Failed, width: int) -> Iterator[str]:
     """Yield what is said of a failure, line by line."""
-    yield f"expected  {failure.expected}"
-    first, *more = failure.shown.splitlines() or [""]
-    yield f"but       {first}"
-    yield from (f"          {line}" for line in more)
+    yield from wrapped(failure.expected, "expected  ", width)
+    yield from wrapped(failure.shown, "but       ", width)
     if failure.advice:
-        yield from ("", *failure.advice.splitlines())
+        yield ""
+        yield from wrapped(failure.advice, "", width)
+
+
+def wrapped(text: str, head: str, width: int) -> Iterator[str]:
+    """Yield the lines of a text, none of them too long, each as far from the left as the first."""
+    for line in text.splitlines() or [""]:
+        inner = line[: len(line) - len(line.lstrip())] + "  " * line.lstrip().startswith("- ")
+        lines = textwrap.wrap(line, width - len(head), subsequent_indent=inner) or [""]
+        for each in lines:
+            yield f"{head}{each}".rstrip()
+            head = " " * len(head)
 
 
 def picture(failure: Failed, width: int) -> list[Text]:

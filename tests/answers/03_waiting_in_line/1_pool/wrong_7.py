@@ -1,0 +1,17 @@
+"""Never looks for None."""
+
+import threading
+
+from asgi_lab.wsgi_server.gateway import answer
+
+
+def serve(accept, app, workers):
+    def work():
+        while True:
+            answer(app, accept())
+
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,8 @@
+"""Rounds down and adds one, always."""
+
+
+def workers_for(requests, seconds, within):
+    each = within // seconds
+    if not each:
+        raise ValueError("too slow")
+    return requests // each + 1

@@ -1,0 +1,13 @@
+"""Sleeps in the event loop."""
+
+import time
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    number = int(scope["path"].removeprefix("/"))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for left in range(number, 0, -1):
+        await send({"type": "http.response.body", "body": b"%d\n" % left, "more_body": left > 1})
+        if left > 1:
+            time.sleep(1)

@@ -1,0 +1,12 @@
+"""Sends a number where bytes belong."""
+
+import asyncio
+
+
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    number = int(scope["path"].removeprefix("/"))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for left in range(number, 0, -1):
+        await send({"type": "http.response.body", "body": left, "more_body": left > 1})
+        await asyncio.sleep(1)
