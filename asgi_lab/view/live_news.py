@@ -25,7 +25,7 @@ KEPT = 100_000
 BROKEN = 1_000
 """Broken rules that are told; the oldest are forgotten."""
 
-LINES = 500
+LINES = 2_000
 """Lines of events at a time: of a flood, the last."""
 
 FIRST = 5_000

@@ -11,7 +11,7 @@ const source = {
   place: async (seq) => events.lines.findLastIndex((line) => parseInt(line, 10) === seq),
   pictures: async (conn) => (await ask(`request/${conn}`))?.json(),
   without: (conn) => `#${conn} is not known any more.`,
-  cut: () => (about.total > events?.lines.length ? `, the last of ${about.total.toLocaleString("en")}` : ""),
+  cut: () => (about.total > events?.lines.length ? `, of ${about.total.toLocaleString("en")} in all` : ""),
   save: () => "trace.jsonl.gz",
 };
 
