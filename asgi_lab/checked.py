@@ -15,16 +15,17 @@ import sys
 from asyncio import _get_running_loop
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from operator import is_, itemgetter
 from types import CoroutineType, FrameType
 from typing import Any
 
 from asgi_lab.atoms import Facts, raised_at
-from asgi_lab.layers import layer_name, next_name
 from asgi_lab.lives import Lives
 from asgi_lab.recorder import Recorder
 from asgi_lab.running import current
 from asgi_lab.source import caller, defined, is_library, place
-from asgi_lab.spec.case import Finding
+from asgi_lab.spec import common
+from asgi_lab.spec.case import Case, Finding
 from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.rules import group
 from asgi_lab.spec.step import Findings, answered, opened, step
@@ -34,15 +35,19 @@ from asgi_lab.verdicts import Place, Verdicts
 
 CANCEL = "cancel"
 
-KEYS = ("type", "http_version", "scheme", "method", "path", "raw_path", "query_string", "headers",
-        "client", "server")  # fmt: skip
+KEYS = ("type", "scheme", "path", "query_string", "headers", "client", "method")
 """What of a scope is the server's. The rest, and root_path, frameworks change as they route."""
+
+_given = itemgetter(*KEYS)
+_given_socket = itemgetter(*KEYS[:-1])
 
 OUTERMOST = ("R2", "R5")
 """Rules of servers that do not bind a middleware: one may undo the client's compression."""
 
 LEFT = ("H19", "H20", "W12", "W13")
 """Rules about what is done after the client has left."""
+
+NOT_KNOWN = Case(None)
 
 Wrap = Callable[[ASGIApp], ASGIApp]
 
@@ -67,8 +72,6 @@ class Checker:
         if recorder is not self.recorder:
             return await traced_call(app, scope, receive, send, layer, facts)
         door = Door(self._verdicts_of(number, layer), self, app, layer)
-        if self._layers and next_name(app):
-            door.verdicts.wrapping.add(layer)
         door.opens(scope)
         entered = door.inside(app)
         if self._wrap is not None and not layer:
@@ -91,7 +94,7 @@ class Checker:
 
     def _verdicts_of(self, number: int, layer: int) -> Verdicts:
         if not layer or number not in self._verdicts:
-            self._verdicts[number] = Verdicts(self.recorder, number)
+            self._verdicts[number] = Verdicts(self.recorder, number, self._layers)
         return self._verdicts[number]
 
     def is_news(self, finding: Finding) -> bool:
@@ -127,10 +130,13 @@ class Door:
         self.lives = checker.lives
         self.layer = layer
         self.app = app
+        self.case = NOT_KNOWN
         self.scope: Any = None
+        self._given: tuple[Any, ...] = ()
+        self._opening: Findings = ()
         self.blind = False
         """Whether something resisted being looked at: from then on nothing is known for sure."""
-        verdicts.names[layer] = layer_name(app)
+        verdicts.apps[layer] = app
         self._calls: list[tuple[FrameType, int]] = []
         """Calls of send and receive that have not begun: who made them, at which instruction."""
         self._frame: FrameType | None = None
@@ -144,7 +150,7 @@ class Door:
         """Take the scope."""
         self.case, findings = opened(scope)
         if type(scope) is dict:
-            self.scope, self._given = scope, [scope.get(key) for key in KEYS]
+            self.scope, self._given = scope, given(scope)
         if not self.layer:
             findings += self.lives.begins(self, scope, _get_running_loop())
             if hasattr(self.app, "legacy"):
@@ -207,14 +213,13 @@ class Door:
             findings += (Finding("L-5", what),)
         self._tell(findings, lambda: (raised_at(error) if error else place_of(frame), True))
         if self.scope is not None:
-            changed = [
-                key for key, given in zip(KEYS, self._given, strict=True)
-                if (found := self.scope.get(key)) is not given and found != given
-            ]  # fmt: skip
-            for key in changed[:1]:
+            before, after = self._given, given(self.scope)
+            if not all(map(is_, before, after)) and before != after:
+                now = zip(KEYS, before, after, strict=False)
+                key = next(key for key, old, new in now if old != new)
                 finding = Finding("G6", f"scope['{key}'] was changed in place")
                 self._tell((finding,), lambda: defined(self.app))
-        self.scope, self._given = None, []
+        self.scope, self._given = None, ()
 
     def closes(self) -> None:
         """Take note that the connection is over."""
@@ -228,7 +233,7 @@ class Door:
         return tuple(f for f in findings if knows or f.rule not in LEFT)
 
     def _broken(self, finding: Finding, at: Place) -> None:
-        self.case = self.case._replace(broken=True)
+        self.case = self.case.marked(broken=True)
         self.verdicts.at_once(self.layer, finding, at)
 
     def _tell(self, findings: Findings, where: Callable[[], Place]) -> None:
@@ -247,15 +252,28 @@ class Door:
         async def checked_receive() -> Message:
             if calls:
                 calls.pop()
-            self.asks()
+            known = common.asked(self.case)
+            if known is None:
+                self.asks()
+            else:
+                self.case = known
             message = await receive()
-            self.receives(message)
+            known = common.received(self.case, message)
+            if known is None:
+                self.receives(message)
+            else:
+                self.case = known
             return message
 
         async def checked_send(message: Message) -> None:
             if calls:
                 calls.pop()
-            faults = self.sends(message)
+            faults: Findings = ()
+            known = common.sent(self.case, message)
+            if known is None:
+                faults = self.sends(message)
+            else:
+                self.case = known
             try:
                 await send(message)
             except asyncio.CancelledError:
@@ -304,6 +322,18 @@ class Door:
         if count == 1:
             what = "send() was called with its message as a keyword"
         self._broken(Finding("G5", what), (place(frame, frame.f_lineno), True))
+
+
+def given(scope: Any) -> tuple[Any, ...]:
+    """Return what the server gave, or as much of it as is there in a scope of another kind."""
+    try:
+        return _given(scope)  # type: ignore[no-any-return]
+    except KeyError:
+        pass
+    try:
+        return _given_socket(scope)  # type: ignore[no-any-return]
+    except KeyError:
+        return tuple(map(scope.get, KEYS))
 
 
 def task() -> int:

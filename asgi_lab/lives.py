@@ -28,8 +28,10 @@ class Lives:
 
     def __init__(self) -> None:
         self._lives: list[Life] = []
-        self._open: dict[int, tuple[Call, Any, Any]] = {}
-        """Connections under way: the call, its scope, and the scope's state."""
+        self._open: dict[int, tuple[Call, int, int]] = {}
+        """Connections under way: the call, and the identities of its scope and of its state."""
+        self._scopes: set[int] = set()
+        self._states: set[int] = set()
 
     def begins(self, call: Call, scope: Any, loop: Any) -> tuple[Finding, ...]:
         """Take note of a call; return which rules of servers that breaks."""
@@ -40,9 +42,13 @@ class Lives:
             return (Finding("L-2", what),) if again else ()
         if call.case.standing is None:
             return ()
-        found = [*self._early(loop), *self._shared(scope)]
-        self._open[id(call)] = (call, scope, scope.get("state"))
-        return tuple(found)
+        found = (*(self._early(loop) if self._lives else ()), *self._shared(scope))
+        state = scope.get("state")
+        self._open[id(call)] = (call, id(scope), id(state))
+        self._scopes.add(id(scope))
+        if state is not None:
+            self._states.add(id(state))
+        return found
 
     def _early(self, loop: Any) -> list[Finding]:
         own = [life for life in self._lives if life.loop is loop]
@@ -58,20 +64,15 @@ class Lives:
             return [Finding("L-3", "the app is called after lifespan.startup.failed")]
         return []
 
-    def _shared(self, scope: Any) -> list[Finding]:
-        found = []
-        others = list(self._open.values())
-        if any(scope is other for _, other, _ in others):
-            found.append(Finding("R7", "the scope is that of another connection"))
-            return found
+    def _shared(self, scope: Any) -> tuple[Finding, ...]:
+        if id(scope) in self._scopes:
+            return (Finding("R7", "the scope is that of another connection"),)
         state = scope.get("state")
-        if state is None:
-            return found
-        if any(state is life.state for life in self._lives):
-            found.append(Finding("S12", "state is the lifespan's own, not a copy"))
-        elif any(state is other for _, _, other in others):
-            found.append(Finding("S12", "state is that of another connection"))
-        return found
+        if state is not None and any(state is life.state for life in self._lives):
+            return (Finding("S12", "state is the lifespan's own, not a copy"),)
+        if id(state) in self._states:
+            return (Finding("S12", "state is that of another connection"),)
+        return ()
 
     def hears(self, call: Call) -> tuple[Finding, ...]:
         """Take note that a lifespan was told something; return which rules that breaks."""
@@ -85,8 +86,11 @@ class Lives:
 
     def ends(self, call: Call) -> None:
         """Take note that a call is over."""
-        self._open.pop(id(call), None)
-        self._lives = [life for life in self._lives if life.call is not call]
+        _, scope, state = self._open.pop(id(call), (None, 0, 0))
+        self._scopes.discard(scope)
+        self._states.discard(state)
+        if call.case.type == "lifespan":
+            self._lives = [life for life in self._lives if life.call is not call]
 
 
 def finished(case: Case) -> bool:

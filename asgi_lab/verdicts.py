@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asgi_lab.atoms import atom
+from asgi_lab.layers import layer_name, next_name
 from asgi_lab.recorder import Recorder
 from asgi_lab.spec.case import Finding
 from asgi_lab.spec.rules import WARN, rules
@@ -36,13 +37,12 @@ Key = tuple[str, str]
 class Verdicts:
     """The findings of one connection."""
 
-    def __init__(self, recorder: Recorder, door: int) -> None:
+    def __init__(self, recorder: Recorder, door: int, layers: bool) -> None:
         self._recorder = recorder
+        self._layers = layers
         self._door = door
-        self.names: dict[int, str] = {}
-        """What its layers are called."""
-        self.wrapping: set[int] = set()
-        """Those that are known to have another within."""
+        self.apps: dict[int, Any] = {}
+        """The apps of its layers."""
         self._waiting: dict[Key, list[tuple[int, str, Place]]] = {}
         """Of faults of inner layers: the layer, what was seen, and where."""
         self._shown: dict[tuple[str, str, int], int] = {}
@@ -71,7 +71,7 @@ class Verdicts:
         count = self._shown[*key, layer] = self._shown.get((*key, layer), 0) + 1
         if any(self._shown.get((*key, outer), 0) >= count for outer in range(layer)):
             return
-        side = (("side", "middleware"), ("who", self.names.get(layer - 1, "")))
+        side = (("side", "middleware"), ("who", self._name(layer - 1)))
         told = side if layer else (("side", "server"),)
         self._note(max(layer - 1, 0), finding, told, (where()[0], True))
 
@@ -80,9 +80,13 @@ class Verdicts:
         self._note(layer, finding, self._side(layer), at)
 
     def _side(self, layer: int) -> tuple[tuple[str, str], ...]:
-        if layer == max(self.names, default=0) and layer not in self.wrapping:
+        within = self._layers and next_name(self.apps.get(layer))  # it may not have been called
+        if layer == max(self.apps, default=0) and not within:
             return (("side", "app"),)
-        return (("side", "middleware"), ("who", self.names.get(layer, "")))
+        return (("side", "middleware"), ("who", self._name(layer)))
+
+    def _name(self, layer: int) -> str:
+        return layer_name(self.apps[layer]) if layer in self.apps else ""
 
     def _note(
         self, layer: int, finding: Finding, side: tuple[tuple[str, str], ...], where: Place

@@ -109,23 +109,27 @@ def more_body_is_a_bool(case: Case, message: Message) -> str:
 def as_long_as_declared(case: Case, message: Message) -> str:
     """Say whether more bytes were sent than declared, or the last of them are missing."""
     body = message.get("body", b"")
-    if case.declared is None or case.method == "HEAD" or not isinstance(body, bytes):
+    if (
+        case.progress.declared is None
+        or case.request.method == "HEAD"
+        or not isinstance(body, bytes)
+    ):
         return ""
-    if case.status in (204, 304):
+    if case.progress.status in (204, 304):
         return ""
-    sent = case.sent + len(body)
-    if sent > case.declared >= case.sent:
-        return f"content-length is {case.declared}, and {sent} bytes were sent"
-    if message.get("more_body") is not True and sent < case.declared:
-        return f"content-length is {case.declared}, and only {sent} bytes were sent"
+    sent = case.progress.sent + len(body)
+    if sent > case.progress.declared >= case.progress.sent:
+        return f"content-length is {case.progress.declared}, and {sent} bytes were sent"
+    if message.get("more_body") is not True and sent < case.progress.declared:
+        return f"content-length is {case.progress.declared}, and only {sent} bytes were sent"
     return ""
 
 
 @check("H17", SEND, *BODIES)
 def no_body_where_none_may_be(case: Case, message: Message) -> str:
     """Say whether a response that cannot have a body has one."""
-    if case.status in (204, 304) and message.get("body"):
-        return f"a response with status {case.status} has a body"
+    if case.progress.status in (204, 304) and message.get("body"):
+        return f"a response with status {case.progress.status} has a body"
     return ""
 
 
@@ -138,7 +142,7 @@ def more_trailers_is_a_bool(case: Case, message: Message) -> str:
 @check("X2", SEND, "http.response.debug")
 def debug_once(case: Case, message: Message) -> str:
     """Say whether debug is sent again."""
-    return "http.response.debug was sent twice" if case.debugged else ""
+    return "http.response.debug was sent twice" if case.progress.debugged else ""
 
 
 # --- WebSocket -----------------------------------------------------------------------------------
@@ -161,11 +165,11 @@ def text_or_bytes(case: Case, message: Message) -> str:
 def subprotocol_is_offered(case: Case, message: Message) -> str:
     """Say whether the subprotocol is not one that the client offers."""
     chosen = message.get("subprotocol")
-    if chosen is None or (isinstance(chosen, str) and chosen in case.subprotocols):
+    if chosen is None or (isinstance(chosen, str) and chosen in case.request.subprotocols):
         return ""
     if not isinstance(chosen, str):
         return f"subprotocol is {kind(chosen)}"
-    offered = ", ".join(map(str, case.subprotocols)) or "none"
+    offered = ", ".join(map(str, case.request.subprotocols)) or "none"
     return f"subprotocol is {shown(chosen)}; offered: {offered}"
 
 
@@ -178,7 +182,7 @@ def headers_of_accept(case: Case, message: Message) -> str:
             return found
     if any(name.lower() == b"sec-websocket-protocol" for name, _ in pairs(headers)):
         return "there is a header sec-websocket-protocol"
-    if pairs(headers) and case.version and case.version < (2, 1):
+    if pairs(headers) and case.request.version and case.request.version < (2, 1):
         return f"there are headers, and the server's spec version is {_version(case)}"
     return ""
 
@@ -198,13 +202,13 @@ def code_and_reason(case: Case, message: Message) -> str:
     size = len(reason.encode("utf-8", "surrogatepass"))
     if size > 123:
         return f"reason has {size} bytes"
-    if reason and case.version and case.version < (2, 3):
+    if reason and case.request.version and case.request.version < (2, 3):
         return f"there is a reason, and the server's spec version is {_version(case)}"
     return ""
 
 
 def _version(case: Case) -> str:
-    return ".".join(map(str, case.version))
+    return ".".join(map(str, case.request.version))
 
 
 # --- lifespan, and all ---------------------------------------------------------------------------

@@ -16,11 +16,9 @@ class Finding(NamedTuple):
     """The type of the message, if it was one."""
 
 
-class Case(NamedTuple):
-    """A connection at one door: where its conversation stands, and what matters of it."""
+class Request(NamedTuple):
+    """What the scope says that matters later."""
 
-    standing: Standing | None
-    """None if the scope's type is not known: then nothing can be said of messages."""
     type: str = ""
     method: str = ""
     version: tuple[int, ...] = ()
@@ -30,24 +28,49 @@ class Case(NamedTuple):
     subprotocols: tuple[str, ...] = ()
     wants: int | None = None
     """The request's content-length, in bytes."""
+
+
+class Progress(NamedTuple):
+    """How far request and response have come."""
+
     got: int = 0
     """Bytes of the request's body so far."""
     status: int = 0
     """The response's status, once it has begun."""
     declared: int | None = None
-    """The response's content-length, in bytes."""
+    """Its content-length, in bytes."""
     sent: int = 0
-    """Bytes of the response's body so far."""
+    """Bytes of its body so far, if a content-length is declared."""
     debugged: bool = False
     """Whether http.response.debug was sent."""
+
+
+class Marks(NamedTuple):
+    """What went wrong so far, and makes other things follow from it, which are no news."""
+
     broken: bool = False
-    """Whether the app broke the order of messages: what follows from that is no news."""
+    """Whether the app broke the order of messages."""
     refused: bool = False
     """Whether the server has raised at a message."""
     faulty: bool = False
     """Whether the server has broken a rule: the app may well stumble over that."""
     misled: bool = False
     """Whether what it delivered did: the app may well answer the wrong thing."""
+
+
+class Case(NamedTuple):
+    """A connection at one door: where its conversation stands, and what matters of it."""
+
+    standing: Standing | None
+    """None if the scope's type is not known: then nothing can be said of messages."""
+    request: Request = Request()
+    progress: Progress = Progress()
+    marks: Marks = Marks()
+
+    @property
+    def type(self) -> str:
+        """The scope's type."""
+        return self.request.type
 
     @property
     def stands(self) -> str:
@@ -58,6 +81,18 @@ class Case(NamedTuple):
     def heard(self) -> str:
         """The state of what the app has been told."""
         return self.standing.at[0] if self.standing else ""
+
+    def goes(self, standing: Standing) -> "Case":
+        """Return the case with its conversation elsewhere."""
+        return Case(standing, self.request, self.progress, self.marks)
+
+    def comes(self, **progress: Any) -> "Case":
+        """Return the case with more of request or response."""
+        return self._replace(progress=self.progress._replace(**progress))
+
+    def marked(self, **marks: bool) -> "Case":
+        """Return the case with what went wrong."""
+        return self._replace(marks=self.marks._replace(**marks))
 
 
 Check = Callable[[Case, Any], str]
@@ -84,8 +119,7 @@ def open_case(scope: Any, standing: Standing | None) -> Case:
     headers, subprotocols = scope.get("headers"), scope.get("subprotocols")
     version = asgi.get("spec_version") if isinstance(asgi, dict) else None
     chunked = any(name.lower() == b"transfer-encoding" for name, _ in pairs(headers))
-    return Case(
-        standing,
+    request = Request(
         type=str(scope.get("type")),
         method=str(scope.get("method") or ""),
         version=read_version(version),
@@ -93,6 +127,7 @@ def open_case(scope: Any, standing: Standing | None) -> Case:
         subprotocols=tuple(subprotocols) if isinstance(subprotocols, (list, tuple)) else (),
         wants=None if chunked else length(headers),
     )
+    return Case(standing, request)
 
 
 def read_version(version: object) -> tuple[int, ...]:

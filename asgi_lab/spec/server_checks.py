@@ -220,18 +220,22 @@ def request_is_bytes(case: Case, message: Mapping[str, Any]) -> str:
 @check("R2", RECEIVE, "http.request")
 def not_more_than_declared(case: Case, message: Mapping[str, Any]) -> str:
     """Say whether more comes than the client said."""
-    got = case.got + len(message.get("body", b""))
-    if case.wants is not None and got > case.wants >= case.got:
-        return f"the request's content-length is {case.wants}, and {got} bytes came"
+    got = case.progress.got + len(message.get("body", b""))
+    if case.request.wants is not None and got > case.request.wants >= case.progress.got:
+        return f"the request's content-length is {case.request.wants}, and {got} bytes came"
     return ""
 
 
 @check("R5", RECEIVE, "http.request")
 def not_less_than_declared(case: Case, message: Mapping[str, Any]) -> str:
     """Say whether the body ends before all has come."""
-    got = case.got + len(message.get("body", b""))
-    if case.wants is not None and message.get("more_body") is not True and got < case.wants:
-        return f"the request's content-length is {case.wants}, and only {got} bytes came"
+    got = case.progress.got + len(message.get("body", b""))
+    if (
+        case.request.wants is not None
+        and message.get("more_body") is not True
+        and got < case.request.wants
+    ):
+        return f"the request's content-length is {case.request.wants}, and only {got} bytes came"
     return ""
 
 

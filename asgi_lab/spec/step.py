@@ -12,15 +12,16 @@ looked at: the caller takes care of that.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from asgi_lab.spec import app_checks, server_checks
+from asgi_lab.spec import app_checks, common, server_checks
 from asgi_lab.spec.case import CHECKS, Case, Finding, open_case
 from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.states import PROTOCOLS
 from asgi_lab.spec.values import kind as kind_of
 from asgi_lab.spec.values import length, shown
-from asgi_lab.spec.walk import Step, begin, go
+from asgi_lab.spec.walk import Standing, Step, begin, go
 
 Findings = tuple[Finding, ...]
 NONE: Findings = ()
@@ -47,12 +48,14 @@ NO_MESSAGE = {"http": "R1", "websocket": "W-R2", "lifespan": "L-2"}
 
 def opened(scope: Any) -> tuple[Case, Findings]:
     """Return what is known when an app is called with a scope, and what is wrong with that."""
+    if (known := common.opened(scope)) is not None:
+        return known, NONE
     findings = tuple(server_checks.scope_findings(scope))
     if not isinstance(scope, dict):
         return Case(None), findings
     protocol = scope.get("type")
     standing = begin(protocol) if isinstance(protocol, str) and protocol in PROTOCOLS else None
-    return open_case(scope, standing)._replace(faulty=bool(findings)), findings
+    return open_case(scope, standing).marked(faulty=bool(findings)), findings
 
 
 def step(case: Case, verb: str, message: Any = None) -> tuple[Case, Findings]:
@@ -69,24 +72,26 @@ def step(case: Case, verb: str, message: Any = None) -> tuple[Case, Findings]:
 
 def sent(case: Case, message: Any) -> tuple[Case, Findings]:
     """Check what the app sends."""
+    if (after := common.sent(case, message)) is not None:
+        return after, NONE
     if not isinstance(message, dict):
-        return case._replace(broken=True), (Finding("G1", f"a message is {kind_of(message)}"),)
+        return case.marked(broken=True), (Finding("G1", f"a message is {kind_of(message)}"),)
     kind = message.get("type")
     if not isinstance(kind, str):
         what = f"the type is {kind_of(kind)}" if "type" in message else "there is no type"
-        return case._replace(broken=True), (Finding("G1", what),)
+        return case.marked(broken=True), (Finding("G1", what),)
     if case.standing is None:
         return case, NONE
     if kind not in TYPES[case.type, SEND]:
         what = f"{shown(kind)} is no message of {case.type}"
-        return case._replace(broken=True), (Finding("G2", what, kind),)
-    if kind in EXTENSIONS and (name := EXTENSIONS[kind]) not in case.offers:
+        return case.marked(broken=True), (Finding("G2", what, kind),)
+    if kind in EXTENSIONS and (name := EXTENSIONS[kind]) not in case.request.offers:
         rule = "W11" if case.type == "websocket" else "X1"
         what = f"the server does not offer {name}"
-        return case._replace(broken=True), (Finding(rule, what, kind),)
+        return case.marked(broken=True), (Finding(rule, what, kind),)
     standing, moved = go(case.standing, SEND, kind, message)
     findings: Findings = NONE
-    if moved.after is None and not case.misled:
+    if moved.after is None and not case.marks.misled:
         findings = (Finding(moved.rule, _order(case, moved, kind), kind),)
         if moved.before == "over":
             return case, findings
@@ -96,8 +101,8 @@ def sent(case: Case, message: Any) -> tuple[Case, Findings]:
     if wrong := app_checks.only_plain_values(message):
         findings += (Finding("G3", wrong, kind),)
     if moved.after is None:
-        return case._replace(broken=True), findings
-    return _learnt(case._replace(standing=standing), kind, message), findings
+        return case.marked(broken=True), findings
+    return _learnt(case.goes(standing), kind, message), findings
 
 
 def _checked(case: Case, verb: str, kind: str, message: Mapping[str, Any]) -> Findings:
@@ -113,16 +118,16 @@ def _learnt(case: Case, kind: str, message: Mapping[str, Any]) -> Case:
     """Return the case with what a message says that matters later."""
     if kind in app_checks.BODIES:
         body = message.get("body", b"")
-        if case.declared is None or not isinstance(body, bytes):
+        if case.progress.declared is None or not isinstance(body, bytes):
             return case
-        return case._replace(sent=case.sent + len(body))
+        return case.comes(sent=case.progress.sent + len(body))
     if kind in app_checks.STARTS:
         status = message.get("status")
         declared = length(app_checks.headers_of(message))
-        return case._replace(status=status if isinstance(status, int) else 0, declared=declared)
+        return case.comes(status=status if isinstance(status, int) else 0, declared=declared)
     if kind == "http.response.zerocopysend":
-        return case._replace(declared=None)  # how much that is, nobody tells
-    return case._replace(debugged=True) if kind == "http.response.debug" else case
+        return case.comes(declared=None)  # how much that is, nobody tells
+    return case.comes(debugged=True) if kind == "http.response.debug" else case
 
 
 def _order(case: Case, moved: Step, what: str) -> str:
@@ -134,17 +139,19 @@ def _order(case: Case, moved: Step, what: str) -> str:
 
 def received(case: Case, message: Any) -> tuple[Case, Findings]:
     """Check what the server delivers."""
+    if (after := common.received(case, message)) is not None:
+        return after, NONE
     if case.standing is None:
         return case, NONE
     rule = NO_MESSAGE[case.type]
     if not isinstance(message, dict):
         wrong = Finding(rule, f"receive() gave {kind_of(message)}")
-        return case._replace(faulty=True, misled=True), (wrong,)
+        return case.marked(faulty=True, misled=True), (wrong,)
     kind = message.get("type")
     if not isinstance(kind, str) or kind not in TYPES[case.type, RECEIVE]:
         what = shown(kind) if isinstance(kind, str) else kind_of(kind)
         wrong = Finding(rule, f"receive() gave a message of type {what}", str(kind))
-        return case._replace(faulty=True, misled=True), (wrong,)
+        return case.marked(faulty=True, misled=True), (wrong,)
     standing, moved = go(case.standing, RECEIVE, kind, message)
     findings: Findings = NONE
     if moved.after is None:
@@ -152,15 +159,17 @@ def received(case: Case, message: Any) -> tuple[Case, Findings]:
     findings += _checked(case, RECEIVE, kind, message)
     if any(not isinstance(key, str) for key in message):
         findings += (Finding("S13", "a key of the message is no str", kind),)
-    if kind == "http.request" and case.wants is not None:
-        case = case._replace(got=case.got + len(message.get("body", b"")))
+    if kind == "http.request" and case.request.wants is not None:
+        case = case.comes(got=case.progress.got + len(message.get("body", b"")))
     if findings:
-        case = case._replace(faulty=True, misled=True)
-    return case._replace(standing=standing), findings
+        case = case.marked(faulty=True, misled=True)
+    return case.goes(standing), findings
 
 
 def asked(case: Case) -> tuple[Case, Findings]:
     """Check that the app may ask for a message."""
+    if (after := common.asked(case)) is not None:
+        return after, NONE
     if case.stands == "over":
         return case, (Finding("G7", "receive() after the app has returned"),)
     if case.heard == "gone":
@@ -168,25 +177,31 @@ def asked(case: Case) -> tuple[Case, Findings]:
         return case, (Finding(rule, f"receive() after {kind}.disconnect"),)
     if case.standing is None or case.standing.asked:
         return case, NONE
-    return case._replace(standing=case.standing._replace(asked=True)), NONE
+    return case.goes(case.standing._replace(asked=True)), NONE
 
 
 def ended(case: Case, verb: str, error: BaseException | None) -> tuple[Case, Findings]:
     """Check how the call of the app ends: by `return`, `raise`, or `cancel`."""
     if case.standing is None:
-        silent = verb == RETURN and case.type and not case.faulty
+        silent = verb == RETURN and case.type and not case.marks.faulty
         what = f"the app returned from a scope of type {shown(case.type)}"
         return case, (Finding("G4", what),) if silent else NONE
-    moved = go(case.standing, verb, "", {})[1] if verb in (RETURN, RAISE) else None
-    over = case.standing._replace(at=(*case.standing.at[:-1], "over"))
-    quiet = case.broken or case.refused or case.faulty
-    case = case._replace(standing=over)
+    over, moved = _left(case.standing, verb)
+    quiet = case.marks.broken or case.marks.refused or case.marks.faulty
+    case = case.goes(over)
     if moved is None or moved.after is not None or quiet or not moved.rule:
         return case, NONE
     if verb == RAISE and not isinstance(error, Exception):
         return case, NONE
     what = f"{type(error).__name__} left the app" if verb == RAISE else "the app returned"
     return case, (Finding(moved.rule, _order(case, moved, what)),)
+
+
+@lru_cache(256)
+def _left(standing: Standing, verb: str) -> tuple[Standing, Step | None]:
+    """Return where a conversation is after its app has left it, and what that was."""
+    moved = go(standing, verb, "", {})[1] if verb in (RETURN, RAISE) else None
+    return standing._replace(at=(*standing.at[:-1], "over")), moved
 
 
 def answered(
@@ -203,14 +218,14 @@ def answered(
     if isinstance(error, OSError):
         if case.standing is None:
             return case, NONE
-        return case._replace(standing=case.standing._replace(lost=True)), NONE
-    case = case._replace(refused=True)
+        return case.goes(case.standing._replace(lost=True)), NONE
+    case = case.marked(refused=True)
     name = type(error).__name__
     if gone:
         rule = "W-A4" if case.type == "websocket" else "A6"
         what = f"the client is gone, and send() raised {name}, which is no OSError"
-        return case, (Finding(rule, what, told),) if case.version >= (2, 4) else NONE
-    if faults or case.broken or case.standing is None:
+        return case, (Finding(rule, what, told),) if case.request.version >= (2, 4) else NONE
+    if faults or case.marks.broken or case.standing is None:
         return case, NONE
     if told.startswith("websocket.http."):
         return case, (Finding("W-A5", f"{told} raised {name}", told),)

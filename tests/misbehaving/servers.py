@@ -477,7 +477,7 @@ async def fails_to_start(scope: Any, receive: Any, send: Any) -> None:
         return await hello(scope, receive, send)
     await receive()
     await send(FAILED)
-    await asyncio.sleep(0.001)
+    await asyncio.Event().wait()
     return None
 
 
@@ -485,7 +485,8 @@ async def fails_to_start(scope: Any, receive: Any, send: Any) -> None:
 async def serves_although_it_failed(app: Any) -> None:
     life, _ = await living(app, STARTUP)
     await call(app, http(), [request()])
-    await life
+    life.cancel()
+    await asyncio.wait([life])
 
 
 @breaks("L-5", app=lives)
