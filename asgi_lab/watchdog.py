@@ -169,6 +169,8 @@ class Watch:
         waits = self._spent[code, instruction] >= MOSTLY * sum(self._spent.values())
         call = call_at(code, instruction) if waits else plain_name(code.co_name)
         facts: Any = (("call", call), ("at", where))
+        if is_library(code.co_filename):
+            facts += (("library", True),)
         recorder.append((self._seen, "block", door, task, began, facts))
 
 

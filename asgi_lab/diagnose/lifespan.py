@@ -1,0 +1,171 @@
+"""Startup that did not reach the app, and a shutdown that open requests hold."""
+
+import re
+from collections.abc import Iterator
+
+from asgi_lab.diagnose.diagnosis import WARNING, Diagnosis
+from asgi_lab.diagnose.evidence import ENDS, SECOND, Call, Evidence, numbers
+from asgi_lab.events import Event
+from asgi_lab.plain import clean, count, duration
+
+STOP = "the server was asked to stop"
+"""The label of the mark by which the command says so (`asgi_lab.adapters.session`)."""
+
+APPS = ("FastAPI", "Starlette", "Quart", "Litestar", "App")
+"""Layers that have a lifespan of their own."""
+
+UNSTARTED = re.compile(
+    r"'State' object has no attribute|[Tt]ask group is not initialized|"
+    r"has not been (started|initiali[sz]ed)|before (startup|lifespan)"
+)
+"""Messages of exceptions that come of a startup that did not run."""
+
+HELD = SECOND
+"""Nanoseconds for which an open request holds the exit, from which on it is told."""
+
+
+def lifespan_not_reached(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Find apps that serve requests though their startup never ran, or failed unseen."""
+    lives = evidence.of("lifespan")
+    for life in lives:
+        if found := swallowed(evidence, life) or failed_unseen(life):
+            yield found
+            return
+    if not any(life.sent("lifespan.startup.complete") for life in lives):
+        yield from never_sent(evidence, lives)
+
+
+def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
+    """Return which middleware kept the lifespan from the app inside it."""
+    deepest = max((e.layer for e in life.events if e.kind == "scope"), default=0)
+    inner: dict[int, str] = {}
+    example: Call | None = None
+    for call in evidence.of("http", "websocket"):
+        if any(layer > deepest for layer in call.names):
+            example, inner = call, call.names
+            break
+    ended = next((e for e in life.at(deepest, *ENDS)), None)
+    if example is None:
+        return None
+    complete = life.sent("lifespan.startup.complete")
+    beyond = {layer: name for layer, name in inner.items() if layer > deepest}
+    if complete is not None and not any(name in APPS for name in beyond.values()):
+        return None  # the innermost that knows lifespan has answered
+    if complete is None and (ended is None or ended.kind != "return"):
+        return None
+    name = example.names.get(deepest) or life.name(deepest)
+    kept = next((n for n in beyond.values() if n in APPS), None) or list(beyond.values())[-1]
+    did = "answered the lifespan itself" if complete else "returned at once"
+    return Diagnosis(
+        "LIFESPAN-NOT-REACHED",
+        WARNING,
+        f"Startup never reached {kept}: {name} {did}, and passed only requests on.",
+        f"{name} looks at scope['type'] and lets through http (and websocket) alone, so what "
+        f"{kept} does at startup and shutdown never happens.",
+        'Pass on what you do not know: `if scope["type"] != "http": '
+        "return await self.app(scope, receive, send)`.",
+        (life.conn, example.conn),
+        (life.scope.seq, *((ended.seq,) if ended else ())),
+        request="lifespan",
+        layer=name,
+    )
+
+
+def failed_unseen(life: Call) -> Diagnosis | None:
+    """Return which error at startup the server took for `lifespan is not supported`."""
+    end, asked = life.end, life.heard("lifespan.startup")
+    if end is None or end.kind != "raise" or asked is None:
+        return None
+    if life.sent("lifespan.startup.complete") or life.sent("lifespan.startup.failed"):
+        return None
+    error = clean(end.data.get("error") or "an exception")
+    message = clean(end.data.get("message") or "")
+    return Diagnosis(
+        "LIFESPAN-NOT-REACHED",
+        WARNING,
+        f"Startup raised {error}{f': {message}' if message else ''}, and the server took that as "
+        '"lifespan is not supported": it serves an app that has not started.',
+        "An exception before startup.complete is how an app says that it has no lifespan; servers "
+        "go on without it.",
+        "Mend the error; and let startup fail aloud: send lifespan.startup.failed with a message "
+        "(a framework's lifespan function does so for you), or start Uvicorn with --lifespan on.",
+        (life.conn,),
+        (end.seq,),
+        request="lifespan",
+        at=clean(end.data.get("at") or ""),
+    )
+
+
+def never_sent(evidence: Evidence, lives: list[Call]) -> Iterator[Diagnosis]:
+    """Tell of requests that failed for want of a startup, if nothing has asked for one."""
+    failed = [
+        call
+        for call in evidence.of("http", "websocket")
+        if call.end is not None
+        and call.end.kind == "raise"
+        and UNSTARTED.search(str(call.end.data.get("message") or ""))
+    ]
+    if not failed:
+        return
+    call = failed[0]
+    assert call.end is not None
+    who = "Daphne sends no lifespan" if evidence.server == "daphne" else "nobody sent a lifespan"
+    who = "the lifespan that came was not the app's" if lives else who
+    yield Diagnosis(
+        "LIFESPAN-NOT-REACHED",
+        WARNING,
+        f"{call.label} failed for want of what startup makes ({clean(call.end.data['message'])}): "
+        f"{who}, so startup never ran.",
+        "Some ways to call an app know no lifespan: Daphne, httpx's ASGITransport; and a mounted "
+        "app gets the requests of its path only.",
+        "Serve it with Uvicorn, Hypercorn or Granian; in tests use TestClient as a context "
+        "manager, or asgi-lifespan; enter a mounted app's lifespan in that of the outer app.",
+        tuple(one.conn for one in failed),
+        (call.end.seq,),
+        request=call.request,
+        at=clean(call.end.data.get("at") or ""),
+        count=len(failed),
+    )
+
+
+def shutdown_held(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Find requests for which a server waited when it was asked to stop."""
+    stop = next(
+        (e for e in evidence.loose if e.kind == "mark" and e.data.get("label") == STOP), None
+    )
+    if stop is None:
+        return
+    held = [
+        call
+        for call in evidence.of("http", "websocket")
+        if call.scope.t < stop.t and call.until(evidence.last) - stop.t >= HELD
+    ]
+    if not held:
+        return
+    held.sort(key=lambda call: -call.until(evidence.last))
+    call = held[0]
+    deaf = [one for one in held if not listens(one, stop)]
+    who = ", ".join(dict.fromkeys(one.request for one in held))
+    learn = "; none of them receives, so they cannot learn of it" if len(deaf) == len(held) else ""
+    took = call.until(evidence.last) - stop.t
+    yield Diagnosis(
+        "SHUTDOWN-HELD",
+        WARNING,
+        f"The exit was held for {duration(took)} by {count(len(held), 'open request')}: {who} "
+        f"({numbers(one.conn for one in held)}){learn}.",
+        "A server that stops waits for what is under way, and tells HTTP apps nothing: a stream "
+        "without an end holds it until it is killed.",
+        "Bound the wait: `uvicorn --timeout-graceful-shutdown 5`, `hypercorn --graceful-timeout 5`; "
+        "and let endless streams look at a flag that your SIGTERM handler sets.",
+        tuple(one.conn for one in held),
+        (stop.seq, call.scope.seq),
+        request=call.request,
+        count=len(held),
+    )
+
+
+def listens(call: Call, stop: Event) -> bool:
+    """Return whether a call had a receive() under way when the server was asked to stop."""
+    asked = [e for e in call.at(0, "receive") if e.t <= stop.t]
+    got = [e for e in call.at(0, "received") if e.t <= stop.t]
+    return len(asked) > len(got)

@@ -1,0 +1,290 @@
+"""Who holds the event loop, and who waits for a thread."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from asgi_lab.diagnose.diagnosis import WARNING, Diagnosis
+from asgi_lab.diagnose.evidence import (
+    MILLISECOND,
+    SHORTEST,
+    Call,
+    Evidence,
+    Slice,
+    numbers,
+    others,
+    times,
+)
+from asgi_lab.events import Event
+from asgi_lab.message import number
+from asgi_lab.plain import clean, count, duration
+
+UNSEEN = 3 * SHORTEST
+"""Nanoseconds from which on a slice counts though nobody saw its line: a busy machine is slow."""
+
+MANY_SENDS = 100
+"""Messages sent in one slice from which on it is a stream that does not yield."""
+
+REMEDIES = (
+    (r"time\.sleep", "Write `await asyncio.sleep(...)`, or make the endpoint a plain `def`."),
+    (r"requests\.|urlopen|urllib3?\b|http\.client",
+     "Use an async client: `async with httpx.AsyncClient() as client: await client.get(...)`."),
+    (r"subprocess\.|os\.system|Popen",
+     "Write `await asyncio.create_subprocess_exec(...)`."),
+    (r"\.(execute\w*|fetch\w+|commit|query|scalars?|first|all)$|sqlite3|psycopg|pymysql|boto3",
+     "Use the driver's async version, or make the endpoint a plain `def`: "
+     "the framework then runs it in a thread."),
+    (r"\b(open|read|write|read_text|read_bytes|dump|load)$",
+     "Wrap it: `await asyncio.to_thread(...)`."),
+    (r"\.(result|join|wait|acquire|get)$|[Ll]ock\b",
+     "Never wait for a thread in a coroutine: `await asyncio.wrap_future(...)`, "
+     "`await asyncio.to_thread(...)`, or asyncio's own Lock and Queue."),
+    (r"jsonable_encoder|serialize|render|dumps$",
+     "Send less at once: page or stream the answer; or return a Response that is ready-made, "
+     "which no framework converts."),
+)  # fmt: skip
+"""What to do instead of a call, by its name."""
+
+COMPUTING = (
+    "Move the work out of the loop: `await asyncio.to_thread(f, ...)` if it waits; if it computes, "
+    "a process: `await loop.run_in_executor(ProcessPoolExecutor(), f, ...)`."
+)
+
+
+def loop_blocked(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Find slices in which one request held the loop for long, and the line that did it."""
+    places: dict[tuple[str, str], list[Slice]] = defaultdict(list)
+    for piece in evidence.slices:
+        if counts(evidence, piece):
+            places[piece.call.request, where(piece)].append(piece)
+    for pieces in places.values():
+        yield blocked_by(evidence, pieces)
+    loose = [e for e in evidence.loose if e.kind == "block" and (e.took or 0) >= SHORTEST]
+    if loose:
+        yield blocked_by_no_request(loose)
+
+
+def counts(evidence: Evidence, piece: Slice) -> bool:
+    """Return whether a slice is worth a word: not a start, not a slow machine, not told elsewhere.
+
+    What nobody saw on the stack may be a process that was given no processor, unless it was long.
+    A library at its first request may be importing what it needs.
+    """
+    call, block = piece.call, piece.worst
+    if call.type == "lifespan":
+        return block is not None and bool(evidence.waiters(piece))
+    if runs_away(piece) or after_response(piece):
+        return False
+    if block is None:
+        return piece.took >= UNSEEN
+    return "library" not in block.data or piece.took >= UNSEEN or not first_of(evidence, call)
+
+
+def runs_away(piece: Slice) -> bool:
+    """Return whether it is a stream that does not yield."""
+    return piece.inside([*piece.call.sends()]) >= MANY_SENDS
+
+
+def after_response(piece: Slice) -> bool:
+    """Return whether the response had been sent when it began."""
+    last = piece.call.finished
+    return last is not None and piece.ran.t - last.t > piece.took / 2
+
+
+def first_of(evidence: Evidence, call: Call) -> bool:
+    """Return whether a call is the first of its process."""
+    return call.conn == min(c.conn for c in evidence.of("http", "websocket") if c.pid == call.pid)
+
+
+def where(piece: Slice) -> str:
+    """Return the line that held the loop, if it was seen."""
+    return clean(piece.worst.data.get("at") or "") if piece.worst else ""
+
+
+def blocked_by(evidence: Evidence, pieces: list[Slice]) -> Diagnosis:
+    """Tell of all slices of one request and line."""
+    longest = max(pieces, key=lambda piece: piece.took)
+    block, at, call = longest.worst, where(longest), longest.call
+    name = clean(block.data.get("call") or "") if block else ""
+    waited = evidence.waiters(longest)
+    doing = f" in {called(name)}" if name else ""
+    text = f"Nothing else ran for {duration(longest.took)}: {call.label} held the event loop{doing}"
+    text += f", at {at}" if at else ""
+    if waited:
+        text += f"; {others(len(set(waited)), 'request')} waited ({numbers(waited)})"
+    if len(pieces) > 1:
+        whole = sum(piece.took for piece in pieces)
+        text += f". So it was {times(len(pieces))}, {duration(whole)} in all"
+    return Diagnosis(
+        "LOOP-BLOCKED",
+        WARNING,
+        f"{text}.",
+        cause(name, block),
+        remedy(name) if at else UNKNOWN,
+        tuple(dict.fromkeys([call.conn, *(piece.call.conn for piece in pieces), *waited])),
+        tuple(event.seq for event in (longest.ran, block) if event is not None),
+        request=call.request,
+        at=at,
+        count=len(pieces),
+    )
+
+
+def blocked_by_no_request(blocks: list[Event]) -> Diagnosis:
+    """Tell of code in the loop that belongs to no request."""
+    longest = max(blocks, key=lambda block: block.took or 0)
+    name, at = (clean(longest.data.get(key) or "?") for key in ("call", "at"))
+    text = f"Nothing else ran for {duration(longest.took or 0)}: code of no request held the "
+    text += f"event loop in {called(name)}, at {at} (a callback, or a task begun elsewhere)"
+    return Diagnosis(
+        "LOOP-BLOCKED", WARNING, f"{text}.", cause(name, longest), remedy(name), (),
+        (longest.seq,), at=at, count=len(blocks),
+    )  # fmt: skip
+
+
+def called(name: str) -> str:
+    """Return a name as a call."""
+    return name if name.endswith((")", " ")) else f"{name}()"
+
+
+def cause(name: str, block: Event | None) -> str:
+    """Say why that holds the loop."""
+    if block is None:
+        return (
+            "A coroutine keeps the loop until it awaits something that is not ready, and this one "
+            "did not; no other thread could look at its line (a call into C that keeps the "
+            "interpreter to itself, or the watchdog was off)."
+        )
+    if "library" in block.data:
+        return "A library was at work for this request, in the loop, and no code of yours under it."
+    return (
+        f"A coroutine, and all that it calls, runs in the event loop until it awaits; "
+        f"{called(name)} does not give the loop back meanwhile."
+    )
+
+
+def remedy(name: str) -> str:
+    """Say what to write instead."""
+    return next((text for pattern, text in REMEDIES if re.search(pattern, name)), COMPUTING)
+
+
+UNKNOWN = (
+    "Look for regular expressions, compression, parsing of big texts; else for what does not await."
+)
+
+
+def threadpool_full(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Find calls that waited for a thread while all threads of the pool were at work."""
+    for pid in {call.pid for call in evidence.calls.values()}:
+        for pool in ("anyio", "executor"):
+            jobs = jobs_of(evidence, pid, pool)
+            if jobs and (found := full(evidence, pid, pool, jobs)):
+                yield found
+
+
+class Job:
+    """A call in a worker thread: when it was handed over, began, ended."""
+
+    __slots__ = ("began", "call", "ended", "name", "submit")
+
+    def __init__(self, call: Call, submit: Event) -> None:
+        self.call, self.submit = call, submit
+        self.name = clean(submit.data.get("call") or "a call")
+        self.began: int | None = None
+        self.ended: int | None = None
+
+
+def jobs_of(evidence: Evidence, pid: int, pool: str) -> list[Job]:
+    """Return what one pool of a process was given, in order."""
+    jobs: dict[tuple[int, int], Job] = {}
+    working: dict[tuple[int, int], Job] = {}
+    for call in evidence.calls.values():
+        if call.pid != pid:
+            continue
+        for event in call.events:
+            if event.kind == "submit" and event.data.get("pool") == pool:
+                jobs[call.conn, event.t] = Job(call, event)
+            elif event.kind == "work" and (job := jobs.get((call.conn, event.began or 0))):
+                if number(event.data.get("thread")):
+                    job.began = event.t
+                    working[call.conn, event.t] = job
+            elif event.kind == "worked" and (job := working.get((call.conn, event.began or 0))):
+                job.ended = event.t
+    return sorted(jobs.values(), key=lambda job: job.submit.t)
+
+
+def full(evidence: Evidence, pid: int, pool: str, jobs: list[Job]) -> Diagnosis | None:
+    """Return what a full pool cost, if it did."""
+    last = evidence.last
+    moves = sorted(
+        [(job.began, 1) for job in jobs if job.began is not None]
+        + [(job.ended, -1) for job in jobs if job.ended is not None]
+    )
+    busy = most = 0
+    levels: list[tuple[int, int]] = []
+    for t, step in moves:
+        busy += step
+        most = max(most, busy)
+        levels.append((t, busy))
+    waits: list[tuple[int, Job]] = []
+    for job in jobs:
+        begin, end = job.submit.t, job.began if job.began is not None else last
+        waited = end - begin - evidence.held(pid, begin, end)
+        if waited >= SHORTEST and occupied(levels, begin, end, most):
+            waits.append((waited, job))
+    if most < 1 or not waits:
+        return None
+    longest, job = max(waits, key=lambda wait: wait[0])
+    return describe(pool, most, waits, longest, job, jobs)
+
+
+SLACK = 5 * MILLISECOND
+"""Between the end of one call and the begin of the next a pool has a thread less at work."""
+
+
+def occupied(levels: list[tuple[int, int]], begin: int, end: int, most: int) -> bool:
+    """Return whether all threads were at work from `begin` to `end`, but for the time to change."""
+    free, before, level = 0, begin, 0
+    for t, after in levels:
+        if t > begin:
+            if level < most:
+                free += min(t, end) - before
+            before = min(t, end)
+        level = after
+        if t >= end:
+            break
+    if level < most and before < end:
+        free += end - before
+    return free <= max(SLACK, (end - begin) // 20)
+
+
+def describe(
+    pool: str, most: int, waits: list[tuple[int, Job]], longest: int, job: Job, jobs: list[Job]
+) -> Diagnosis:
+    """Tell of calls that waited for a thread."""
+    taken = defaultdict(list)
+    for one in jobs:
+        if one.began is not None and one.ended is not None:
+            taken[one.name].append(one.ended - one.began)
+    name = max(taken, key=lambda key: sum(taken[key]), default=job.name)
+    each = sum(taken[name]) // len(taken[name]) if taken[name] else 0
+    text = f"{most} of {most} worker threads were busy: {count(len(waits), 'sync call')} had to "
+    text += f"wait, up to {duration(longest)} ({job.call.label}, {called(job.name)})"
+    text += f"; the threads were taken by {called(name)}, {duration(each)} each" if each else ""
+    limit = (
+        "raise the limit at startup: "
+        f"anyio.to_thread.current_default_thread_limiter().total_tokens = {2 * most}"
+        if pool == "anyio"
+        else f"give the loop a bigger pool: loop.set_default_executor(ThreadPoolExecutor({2 * most}))"
+    )
+    return Diagnosis(
+        "THREADPOOL-FULL",
+        WARNING,
+        f"{text}.",
+        "A plain `def` endpoint, a sync dependency, a file: each takes one thread of a pool of "
+        "fixed size (anyio's has 40) for as long as it runs.",
+        f"Make {called(name)} shorter, or `async def` with an async client if it waits; or {limit}.",
+        tuple(dict.fromkeys([job.call.conn, *(one.call.conn for _, one in waits)])),
+        (job.submit.seq,),
+        request=job.call.request,
+        count=len(waits),
+    )

@@ -1,0 +1,167 @@
+"""Messages out of order, and a body that is waited for twice."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnosis
+from asgi_lab.diagnose.evidence import SECOND, Call, Evidence, times
+from asgi_lab.diagnose.servers import reactions
+from asgi_lab.events import Event
+from asgi_lab.message import number
+from asgi_lab.plain import clean, duration
+from asgi_lab.spec.rules import find
+
+BINDING = ("must", "should")
+"""Weights of rules whose breach is a warning."""
+
+TOLD_ELSEWHERE = {
+    "H15": (),  # an exception left the app: the summary names it, with its line
+    "W10": ("WS-CLOSE-EXPLAINED",),
+    "W9": ("WS-CLOSE-EXPLAINED",),
+    "L1": ("LIFESPAN-NOT-REACHED",),
+    "H14": ("BODY-ALREADY-READ",),
+    "H19": ("STREAM-NOT-STOPPING", "DISCONNECT-IGNORED"),
+    "H20": ("STREAM-NOT-STOPPING", "DISCONNECT-IGNORED"),
+    "W12": ("STREAM-NOT-STOPPING",),
+    "W13": ("STREAM-NOT-STOPPING",),
+}
+"""Rules whose breach another diagnosis of the same connection explains better, and which."""
+
+LONG = SECOND
+"""Nanoseconds for which an app waits for a body that has been read already."""
+
+
+def findings(evidence: Evidence) -> Iterator[tuple[Event, int]]:
+    """Yield each finding once, and how often it came: what is counted at the end is no second."""
+    first: dict[tuple[object, ...], tuple[Event, int]] = {}
+    for call in evidence.calls.values():
+        for event in call.at_any("finding"):
+            data = event.data
+            key = (call.conn, event.layer, data.get("rule"), data.get("at"))
+            known = first.get(key)
+            first[key] = (known[0] if known else event, number(data.get("count")) or 1)
+    yield from first.values()
+
+
+def bad_sequence(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Tell of broken rules: each rule, breaker and line once."""
+    found: dict[tuple[str, str, str, str], list[tuple[Event, int]]] = defaultdict(list)
+    for event, often in findings(evidence):
+        data = event.data
+        key = tuple(clean(data.get(name) or "") for name in ("rule", "side", "who", "at"))
+        found[key].append((event, often))  # type: ignore[index]
+    for (rule, side, who, at), ones in found.items():
+        try:
+            known = find(rule)
+        except KeyError:  # a trace of a newer version
+            continue
+        event, often = ones[0][0], sum(each for _, each in ones)
+        call = evidence.calls[event.conn]
+        by = {"app": "your app", "middleware": who or "a middleware"}.get(side, side)
+        by = f"the server ({evidence.server})" if side == "server" and evidence.server else by
+        text = f"{call.label}: {clean(event.data.get('what') or known.sentence)}"
+        again = f", {times(often)}" if often > 1 else ""
+        ours = side != "server"
+        told = reactions(rule) if ours else ""
+        yield Diagnosis(
+            "BAD-SEQUENCE",
+            WARNING if ours and known.weight in BINDING else NOTE,
+            f"{text} (rule {rule}, broken by {by}{again}).",
+            f"{known.sentence} {told}".rstrip(),
+            known.remedy if ours else f"{known.remedy} This is the server's own fault, not yours.",
+            tuple(dict.fromkeys(one.conn for one, _ in ones)),
+            (event.seq,),
+            request=call.request,
+            layer=who,
+            at=at,
+            rule=rule,
+            count=often,
+        )
+
+
+def body_already_read(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Find apps that wait in receive() for a body which another has taken."""
+    found: dict[tuple[str, str], list[tuple[int, Call, Event, Event]]] = defaultdict(list)
+    for call in evidence.of("http"):
+        if stuck := waits_again(evidence, call):
+            took, ask, taken = stuck
+            found[call.request, call.name(taken.layer)].append((took, call, ask, taken))
+    for (request, name), ones in found.items():
+        took, call, ask, taken = max(ones, key=lambda one: one[0])
+        same = ask.layer == taken.layer
+        by = f"the same app ({name})" if same else name
+        yield Diagnosis(
+            "BODY-ALREADY-READ",
+            WARNING,
+            f"{call.label} waits in receive() for a body that was delivered at "
+            f"{duration(taken.t - call.scope.t)} to {by}: {duration(took)} so far, "
+            "and no response has begun.",
+            "The server gives each part of a body once. After the last part, receive() waits until "
+            "the client leaves, so who reads the body anew waits for ever.",
+            "Read the body once and keep it: `body = await request.body()` in one place, before "
+            "`is_disconnected()`."
+            if same
+            else f"Let {name} hand on what it has read: give the next app a receive() that returns "
+            "the same message again; or let it read nothing.",
+            tuple(one[1].conn for one in ones),
+            (taken.seq, ask.seq),
+            request=request,
+            layer="" if same else name,
+            count=len(ones),
+        )
+
+
+def waits_again(evidence: Evidence, call: Call) -> tuple[int, Event, Event] | None:
+    """Return how long it has waited, the deepest receive() that waits, and who had the body."""
+    taken = [e for e in call.at_any("received") if is_last_part(e)]
+    if not taken:
+        return None
+    start = call.sent("http.response.start")
+    pending = None
+    for ask in call.at(0, "receive"):
+        if ask.t < taken[0].t or (start is not None and ask.t > start.t):
+            continue
+        got = next((e for e in call.at(0, "received") if e.began == ask.t), None)
+        until = got.t if got is not None else call.until(evidence.last)
+        if start is not None:
+            until = min(until, start.t)
+        if until - ask.t >= LONG and nobody_else(call, ask, until):
+            pending = (until - ask.t, ask)
+            break
+    if pending is None:
+        return None
+    took, ask = pending
+    asked = [e for e in call.at_any("receive") if abs(e.t - ask.t) < SECOND // 1000]
+    deepest = max(asked, key=lambda event: event.layer)
+    first = max((e for e in taken if e.t < ask.t), key=lambda event: event.layer, default=taken[-1])
+    return took, deepest, first
+
+
+def is_last_part(event: Event) -> bool:
+    """Return whether a message is the last part of a request's body."""
+    return event.type == "http.request" and not event.data.get("more_body")
+
+
+def nobody_else(call: Call, ask: Event, until: int) -> bool:
+    """Return whether no other task, and no thread, of the call could be at work on an answer.
+
+    Who listens for the client to leave while others work asks, too. Such a listener has siblings;
+    what waits for a body is the request's own task, or the one that a middleware runs it in.
+    """
+    born = {e.task: e for e in call.at_any("task")}
+    ended = {e.task: e.t for e in call.at_any("done")}
+    line: set[int] = set()
+    task = ask.task
+    while task in born:
+        line.add(task)
+        if not str(born[task].data.get("name") or "").endswith(OWN_TASKS):
+            return False
+        parent = born[task].data.get("parent")
+        task = parent if isinstance(parent, int) else 0
+    alive = (t for t, e in born.items() if e.t < until and ended.get(t, until) >= until)
+    working = any(ask.t < e.t < until for e in call.at_any("submit", "work", "worked", "send"))
+    return not working and all(task in line for task in alive)
+
+
+OWN_TASKS = ("call_next.<locals>.coro",)
+"""Tasks in which a middleware runs the rest of the app (Starlette's BaseHTTPMiddleware)."""
