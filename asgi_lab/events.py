@@ -15,6 +15,7 @@ from asgi_lab.garbage import uncollected
 from asgi_lab.recorder import TIMED, Record
 
 if TYPE_CHECKING:
+    from asgi_lab.diagnose import Diagnoses
     from asgi_lab.view.display import Picture
 
 Data = Mapping[str, Any]
@@ -119,6 +120,15 @@ class Trace(Sequence[Event]):
         chosen = compile_filter(expression).select(self.events)
         return replace(self, events=tuple(chosen), header=MappingProxyType(known))
 
+    def diagnose(self) -> "Diagnoses":
+        """Return what is wrong, where and what to do: each thing once, the worst first.
+
+        See `asgi_lab.diagnose`, and `asgi-lab explain`.
+        """
+        from asgi_lab.diagnose import diagnose
+
+        return diagnose(self)
+
     def timeline(self) -> "Picture":
         """Return a lane a request, on one axis of time. It is what a notebook shows of a trace."""
         return self._picture("timeline")
@@ -163,7 +173,7 @@ class Trace(Sequence[Event]):
         return "\n".join(trace_lines(self))
 
     def __repr__(self) -> str:
-        connections = len({event.conn for event in self.events})
+        connections = len({event.conn for event in self.events if event.conn})
         took = f", {self.seconds:g} s" if self.results else ""
         return f"<Trace: {len(self)} events of {connections} connections{took}>"
 

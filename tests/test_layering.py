@@ -20,6 +20,7 @@ LAZY = {
     ("events", "filters"),
     ("events", "files"),
     ("events", "view.display"),
+    ("events", "diagnose"),
     ("ticker", "files"),
     ("tracer", "checked"),
     ("tracer", "watchdog"),

@@ -51,8 +51,8 @@ def settled(found: list[Diagnosis]) -> Iterator[Diagnosis]:
     known = {(one.id, conn) for one in found for conn in one.conns}
     for one in found:
         better = messages.TOLD_ELSEWHERE.get(one.rule)
-        if better is not None and (not better or (better[0] == "STREAM-NOT-STOPPING" or any(
-            (other, conn) in known for other in better for conn in one.conns
-        ))):  # fmt: skip
-            continue
-        yield one
+        explained = better == () or any(
+            (other, conn) in known for other in better or () for conn in one.conns
+        )
+        if not explained:
+            yield one

@@ -38,7 +38,7 @@ class Explained:
 
 
 def find(name: str) -> Explained:
-    """Return a diagnosis by its id, in capitals or not. Raises `KeyError` that says what is near."""
+    """Return a diagnosis by its id. Raises `KeyError` that says what is near."""
     wanted = name.strip().upper().replace("_", "-")
     if known := CATALOGUE.get(wanted):
         return known
@@ -293,7 +293,8 @@ _ALL = (
         "handshake was refused. Which event caused it stands only on the server's side. A close "
         "before the accept is HTTP 403; an exception is 1011; what a server does when the handler "
         "just returns differs from server to server.",
-        'asgi-lab trace main:app -r "WS /chat hello"\nasgi-lab trace main:app --view states --conn 3',
+        'asgi-lab trace main:app -r "WS /chat hello"\n'
+        "asgi-lab trace main:app --view states --conn 3",
         '@app.websocket("/chat")\n'
         "async def chat(websocket):\n"
         "    if not allowed(websocket):\n"

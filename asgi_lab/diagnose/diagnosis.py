@@ -73,7 +73,7 @@ class Diagnoses(tuple[Diagnosis, ...]):
 def told(diagnosis: Diagnosis) -> Iterator[str]:
     """Yield a diagnosis line by line: what, where, what to do, where to read on."""
     yield f"{SIGNS[diagnosis.severity]} {diagnosis.id}  {diagnosis.sentence}"
-    if diagnosis.at:
+    if diagnosis.at and diagnosis.at not in diagnosis.sentence:
         yield f"    at    {diagnosis.at}"
     yield f"    why   {diagnosis.cause}"
     yield f"    do    {diagnosis.remedy}"

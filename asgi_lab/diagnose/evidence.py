@@ -28,7 +28,7 @@ class Call:
     scope: Event
     events: list[Event] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
-    """The layers by number; the outermost app has none, as nobody in the trace called it by name."""
+    """The layers by number. The outermost app has none: only inner layers are called by name."""
     end: Event | None = None
     """How the call of layer 0 ended; None while it is open."""
 

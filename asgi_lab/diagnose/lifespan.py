@@ -155,8 +155,8 @@ def shutdown_held(evidence: Evidence) -> Iterator[Diagnosis]:
         f"({numbers(one.conn for one in held)}){learn}.",
         "A server that stops waits for what is under way, and tells HTTP apps nothing: a stream "
         "without an end holds it until it is killed.",
-        "Bound the wait: `uvicorn --timeout-graceful-shutdown 5`, `hypercorn --graceful-timeout 5`; "
-        "and let endless streams look at a flag that your SIGTERM handler sets.",
+        "Bound the wait: `uvicorn --timeout-graceful-shutdown 5`, `hypercorn --graceful-timeout 5`;"
+        " and let endless streams look at a flag that your SIGTERM handler sets.",
         tuple(one.conn for one in held),
         (stop.seq, call.scope.seq),
         request=call.request,

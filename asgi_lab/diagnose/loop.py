@@ -274,7 +274,8 @@ def describe(
         "raise the limit at startup: "
         f"anyio.to_thread.current_default_thread_limiter().total_tokens = {2 * most}"
         if pool == "anyio"
-        else f"give the loop a bigger pool: loop.set_default_executor(ThreadPoolExecutor({2 * most}))"
+        else "give the loop a bigger pool: "
+        f"loop.set_default_executor(ThreadPoolExecutor({2 * most}))"
     )
     return Diagnosis(
         "THREADPOOL-FULL",
@@ -282,7 +283,8 @@ def describe(
         f"{text}.",
         "A plain `def` endpoint, a sync dependency, a file: each takes one thread of a pool of "
         "fixed size (anyio's has 40) for as long as it runs.",
-        f"Make {called(name)} shorter, or `async def` with an async client if it waits; or {limit}.",
+        f"Make {called(name)} shorter, or `async def` with an async client if it waits; "
+        f"or {limit}.",
         tuple(dict.fromkeys([job.call.conn, *(one.call.conn for _, one in waits)])),
         (job.submit.seq,),
         request=job.call.request,

@@ -14,7 +14,7 @@ from asgi_lab.spec.rules import find
 BINDING = ("must", "should")
 """Weights of rules whose breach is a warning."""
 
-TOLD_ELSEWHERE = {
+TOLD_ELSEWHERE: dict[str, tuple[str, ...]] = {
     "H15": (),  # an exception left the app: the summary names it, with its line
     "W10": ("WS-CLOSE-EXPLAINED",),
     "W9": ("WS-CLOSE-EXPLAINED",),

@@ -27,9 +27,11 @@ def doubled_root(call: Call) -> str:
         return ""
     for event in call.at_any("scope"):
         path, root = event.data.get("path"), event.data.get("root_path")
-        if isinstance(path, str) and isinstance(root, str) and len(root := root.rstrip("/")) > 1:
-            if f"{path}/".startswith(f"{root}{root}/"):
-                return root
+        if not isinstance(path, str) or not isinstance(root, str):
+            continue
+        root = root.rstrip("/")
+        if root and f"{path}/".startswith(f"{root}{root}/"):
+            return root
     return ""
 
 

@@ -67,7 +67,7 @@ def seen(evidence: Evidence, how: str) -> str:
 
 
 def raised(evidence: Evidence, call: Call) -> Why | None:
-    """An exception left the handler."""
+    """Explain a socket whose handler raised."""
     end = call.end
     if end is None or end.kind != "raise" or call.heard("websocket.disconnect"):
         return None
@@ -90,7 +90,7 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
 
 
 def refused(evidence: Evidence, call: Call) -> Why | None:
-    """It was closed before it was accepted: HTTP 403."""
+    """Explain a socket that was closed before it was accepted: HTTP 403."""
     close = call.sent("websocket.close")
     if close is None or call.sent("websocket.accept") is not None:
         return None
@@ -110,7 +110,7 @@ def refused(evidence: Evidence, call: Call) -> Why | None:
 
 
 def returned(evidence: Evidence, call: Call) -> Why | None:
-    """The handler returned with the socket open."""
+    """Explain a socket whose handler returned with it open."""
     end = call.end
     if end is None or end.kind != "return" or call.heard("websocket.disconnect"):
         return None
@@ -139,7 +139,7 @@ def returned(evidence: Evidence, call: Call) -> Why | None:
 
 
 def broken_off(evidence: Evidence, call: Call) -> Why | None:
-    """The server says that the connection broke."""
+    """Explain a socket of which the server says that it broke."""
     gone = call.heard("websocket.disconnect")
     code = number(gone.data.get("code")) if gone is not None else 0
     if gone is None or code not in BROKEN:
