@@ -63,10 +63,13 @@ def _painted(scene: Scene, size: str, theme: str) -> "Iterator[Page]":
         if given not in known:
             raise ValueError(f"unknown {name} {given!r}: expected {known[0]} or {known[1]}")
     page_module = _imported()
-    paint = import_module(f"asgi_lab.view.figure.{kind_of(scene)}").paint
+    painter = import_module(f"asgi_lab.view.figure.{kind_of(scene)}")
     with page_module.plainly():
         page = page_module.Page(scene, size, theme)
-        paint(page)
+        if scene.lanes:
+            painter.paint(page)
+        else:
+            page.title()  # there is nothing to see, and it says so
         yield page
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -88,11 +88,25 @@ def _joined(begin: Floats, end: Floats, lane: Any, middles: Floats, share: Float
     return Bars(begin, end, middles[lane], share)
 
 
-def paint(page: Page, role: str, bars: Bars, pitch: float, dense: bool = False) -> None:
-    """Paint bars of one role in lanes `pitch` px apart; `dense`: as high as they are full."""
+Look = Literal["shaped", "dense", "plain"]
+"""Bars in their shapes; as high as they are full; or, where no shape would be seen, in tints."""
+
+TINTS = {
+    "solid": 1.0, "half": 0.9, "dashed": 0.6, "low": 0.5, "outlined": 0.5, "hatched": 0.35,
+    "thin": 0.4, "dotted": 0.2,
+}  # fmt: skip
+
+
+def paint(page: Page, role: str, bars: Bars, pitch: float, look: Look = "shaped") -> None:
+    """Paint bars of one role in lanes `pitch` px apart."""
     style = STYLES[role]
     colour = page.colour(role)
-    if dense:
+    if look == "plain":
+        top, bottom = bars.middle - 0.4 * pitch, bars.middle + 0.4 * pitch
+        face = page.tint(colour, TINTS[style.shape])
+        page.boxes(bars.begin, top, bars.end, bottom, face, z=2 + TINTS[style.shape] / 2)
+        return
+    if look == "dense":
         top, bottom = bars.middle + pitch * (0.46 - 0.92 * bars.share), bars.middle + pitch * 0.46
         _filled(page, style.shape, colour, bars, top, bottom)
         return

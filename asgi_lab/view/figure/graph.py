@@ -1,4 +1,4 @@
-"""A graph of states: rounded boxes on a grid, curves between them, the path taken by its numbers."""
+"""A graph of states: rounded boxes on a grid, curves between them, the path numbered."""
 
 import math
 from collections import defaultdict

@@ -17,8 +17,7 @@ def paint(page: Page) -> None:
     """Paint a sequence."""
     scene, em = page.scene, page.em
     page.title()
-    labels = [tick.label for tick in scene.axis.ticks]
-    left = page.margin + max(map(page.measure, labels), default=0)
+    left = page.margin + page.widest(tick.label for tick in scene.axis.ticks)
     heads = _heads(page, left + 1.2 * em)
     columns = [head.x for head in heads]
     top = page.y

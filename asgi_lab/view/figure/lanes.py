@@ -10,8 +10,9 @@ from asgi_lab.plain import duration
 from asgi_lab.scene.axis import ticks
 from asgi_lab.scene.model import FULL, Box, Lane, Note
 from asgi_lab.scene.roles import CODES, MANY, RAISE, STALL
+from asgi_lab.view import theme as look
 from asgi_lab.view.figure import bars
-from asgi_lab.view.figure.legend import bar, dense_bar, legend
+from asgi_lab.view.figure.legend import bar_in, legend
 from asgi_lab.view.figure.page import Floats, Page
 from asgi_lab.view.theme import STYLES
 
@@ -20,6 +21,9 @@ FACTS = {False: ("status", "total"), True: ("total",)}
 
 LABEL = 17
 """The width of a lane's name, at most, in em."""
+
+FINE = 0.4
+"""Lanes of less than so many em are too fine for shapes."""
 
 HEADING = 3.0
 """The height of the heading of a group, in em."""
@@ -38,7 +42,9 @@ class Frame:
         room = page.size.height - page.y - heading * len(scene.groups) - 8 * page.em
         highest = 2.6 if count <= 12 else 1.35 if scene.groups and count > 24 else 2.0
         self.pitch = max(min(room / count, highest * page.em), 10 * page.em / count)
-        self.dense = bool(len(scene.items)) and min(scene.items.share) < FULL
+        self.look: bars.Look = "plain" if self.pitch < FINE * page.em else "shaped"
+        if len(scene.items) and min(scene.items.share) < FULL:
+            self.look = "dense"
         shift = np.zeros(count)
         for group in scene.groups:
             shift[group.first :] += heading
@@ -61,20 +67,22 @@ def paint(page: Page) -> None:
     scene = page.scene
     page.title()
     stalls = [box for box in scene.boxes if box.role == STALL]
-    page.y += 1.7 * page.em if stalls or scene.columns else 0
+    page.y += 2.0 * page.em if stalls or scene.columns else 0
     names = Names(page)
     frame = Frame(page, names.right)
     bands(frame, stalls)
-    time_axis(frame)
+    since = "time since the first request" if scene.axis.label == "time" else scene.axis.label
+    time_axis(frame, f"{since}; height: how many of a lane's" if frame.look == "dense" else since)
     names.write(frame)
     for role, some in bars.by_role(scene.items, frame.x, frame.middles):
-        bars.paint(page, role, some, frame.pitch, frame.dense)
+        bars.paint(page, role, some, frame.pitch, frame.look)
     marked = bars.marks(page, scene.items, frame.x, frame.middles, frame.pitch)
     counts(frame)
+    labels(frame)
     groups(frame)
     page.y = frame.bottom + 3.0 * page.em
     told = [r for r in scene.roles if r in marked or STYLES[r].shape not in bars.MARKS]
-    legend(page, told, dense_bar if frame.dense else bar)
+    legend(page, told, bar_in(frame.look))
 
 
 class Names:
@@ -88,7 +96,7 @@ class Names:
         if "#" in scene.columns:
             self.left = self._column(scene.columns.index("#"), self.left) + 0.8 * em
         times = f" ×{len(scene.lanes)}" if scene.groups else ""
-        wide = max((page.measure(lane.label + times) for lane in scene.lanes), default=0)
+        wide = page.widest(lane.label + times for lane in scene.lanes)
         self.room = min(wide, LABEL * em)
         self.right = self.left + self.room
         for fact in FACTS[page.size.brief]:
@@ -97,9 +105,9 @@ class Names:
         self.right += (3.2 if scene.groups else 1.4) * em
 
     def _column(self, index: int, x: float) -> float:
-        scene, measure = self.page.scene, self.page.measure
+        scene = self.page.scene
         texts = [lane.facts[index] for lane in scene.lanes if len(lane.facts) > index]
-        right = x + max(map(measure, [scene.columns[index], *texts]))
+        right = x + self.page.widest([scene.columns[index], *texts])
         self.columns.append((index, right))
         return right
 
@@ -111,7 +119,7 @@ class Names:
             return
         for index, right in self.columns:
             head = page.scene.columns[index]
-            page.text(right, frame.top - 1.0 * page.em, head, page.quiet, size=0.85, align="right")
+            page.text(right, frame.top - 1.2 * page.em, head, page.quiet, size=0.85, align="right")
         crowded = frame.pitch < 1.1 * page.em
         for lane in apart(lanes, frame.middles, (3.5 if crowded else 1.1) * page.em):
             y = float(frame.middles[lane])
@@ -124,7 +132,7 @@ class Names:
     def _name(self, lane: Lane, y: float, many: int = 1) -> None:
         page = self.page
         failed = lane.role == RAISE
-        times = f" ×{many}" if many > 1 else ""
+        times = "" if many == 1 else " each" if "×" in lane.label else f" ×{many}"
         label = page.fit(lane.label, self.room - page.measure(times), bold=failed)
         page.text(self.left, y, label + times, page.colour(RAISE) if failed else "", bold=failed)
 
@@ -180,7 +188,7 @@ def bands(frame: Frame, stalls: Sequence[Box]) -> None:
             free = at + wide / 2 + em
 
 
-def time_axis(frame: Frame, words: str = "time since the first request") -> None:
+def time_axis(frame: Frame, words: str) -> None:
     """Draw the axis of time below the lanes, with thin lines up through them."""
     page, em = frame.page, frame.page.em
     most = max(int((frame.right - frame.left) / (7.5 * em)), 2)
@@ -211,6 +219,24 @@ def counts(frame: Frame) -> None:
                       align="center", halo=True)  # fmt: skip
 
 
+def labels(frame: Frame) -> None:
+    """Write into bars what they are called, where there is room, and part them from one another."""
+    page, scene = frame.page, frame.page.scene
+    if len(scene.texts) == 1 or frame.pitch < 1.3 * page.em:
+        return
+    for item in scene.items:
+        if not item.label or item.role == MANY or item.end <= item.begin:
+            continue
+        left, right = frame.x(item.begin), frame.x(item.end)
+        top, bottom = frame.rows(item.lane, item.lane)
+        if item.begin > scene.axis.begin:
+            page.strokes(left, top, left, bottom, page.paper, 0.2 * page.em, z=3)
+        words = scene.text(item)
+        if page.measure(words) + page.em < right - left:
+            y = float(frame.middles[item.lane])
+            page.text(left + 0.5 * page.em, y, words, look.INK["light"])
+
+
 def groups(frame: Frame) -> None:
     """Write the heading of each group, show where its last lane ends, and write its notes."""
     page, em = frame.page, frame.page.em
@@ -231,7 +257,7 @@ def groups(frame: Frame) -> None:
 
 
 def _end(frame: Frame, end: float, top: float, bottom: float) -> None:
-    """Draw where the last of a group was done; the words beside it, or above if there is no room."""
+    """Draw where the last of a group was done; the words beside it, or above."""
     page, em, x = frame.page, frame.page.em, frame.x(end)
     words = f"all done after {duration(end - page.scene.axis.begin)}"
     page.strokes(x, top - 0.3 * em, x, bottom, page.ink, 0.16 * em, z=4)

@@ -27,19 +27,18 @@ def legend(page: Page, roles: Iterable[str], swatch: Swatch) -> None:
     page.y += 0.9 * page.em
 
 
-def bar(page: Page, role: str, x: float, wide: float, y: float, dense: bool = False) -> None:
-    """Paint a sample of a bar, a mark or a band."""
-    if STYLES[role].shape in bars.MARKS:
-        bars.mark(page, role, x + wide / 2, y, 0.7 * page.em)
-    elif role == STALL:
-        page.box(x, y - 0.6 * page.em, x + wide, y + 0.6 * page.em, page.colour(role))
-    else:
-        bars.paint(page, role, bars.one(x, x + wide, y), 1.3 * page.em, dense)
+def bar_in(look: bars.Look) -> Swatch:
+    """Return what paints a sample of a bar, a mark or a band."""
 
+    def bar(page: Page, role: str, x: float, wide: float, y: float) -> None:
+        if STYLES[role].shape in bars.MARKS:
+            bars.mark(page, role, x + wide / 2, y, 0.7 * page.em)
+        elif role == STALL:
+            page.box(x, y - 0.6 * page.em, x + wide, y + 0.6 * page.em, page.colour(role))
+        else:
+            bars.paint(page, role, bars.one(x, x + wide, y), 1.3 * page.em, look)
 
-def dense_bar(page: Page, role: str, x: float, wide: float, y: float) -> None:
-    """Paint a sample of a bar that speaks for many."""
-    bar(page, role, x, wide, y, dense=True)
+    return bar
 
 
 def arrow(page: Page, role: str, x: float, wide: float, y: float) -> None:

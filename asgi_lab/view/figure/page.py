@@ -7,12 +7,13 @@ line's letters, so that a picture for a projector is the one for a cell, enlarge
 import io
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -49,7 +50,7 @@ FONT = "DejaVu Sans"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How big: `width` in px, letters in px, the `height` to keep within, and whether to say less."""
+    """`width`, letters and the `height` to keep within, in px; and whether to say less."""
 
     width: int
     em: float
@@ -93,7 +94,12 @@ class Page:
 
     def measure(self, words: str, size: float = 1.0, bold: bool = False) -> float:
         """Return how wide words are, in px; `size` in em."""
-        return width_of(words, bold) * size * self.em
+        return width_of(printable(words), bold) * size * self.em
+
+    def widest(self, texts: Iterable[str]) -> float:
+        """Return how wide the widest of many texts is, in px, from those of most letters."""
+        longest = nlargest(8, set(texts), key=lambda text: (len(text), text))
+        return max(map(self.measure, longest), default=0.0)
 
     def fit(self, words: str, room: float, size: float = 1.0, bold: bool = False) -> str:
         """Return words, shortened in the middle to fit into `room` px; empty if nothing fits."""
@@ -201,7 +207,7 @@ class Page:
 
     def strokes(
         self, x0: Any, y0: Any, x1: Any, y1: Any, colour: Any, width: float = 1.0, *,
-        dash: Any = "-", z: float = 2, cap: str = "butt",
+        dash: Any = "-", z: float = 2, cap: Literal["butt", "round"] = "butt",
     ) -> None:  # fmt: skip
         """Draw many lines as one path; `width` in px."""
         x0, y0, x1, y1 = np.broadcast_arrays(np.atleast_1d(x0), y0, x1, y1)
@@ -285,7 +291,7 @@ class Page:
     def png(self) -> bytes:
         """Return the page as PNG; its title and its description are in it."""
         self._finish()
-        canvas = FigureCanvasAgg(self.figure)
+        canvas: Any = FigureCanvasAgg(self.figure)
         canvas.draw()
         said = PngInfo()
         said.add_itxt("Title", self.scene.title)
@@ -313,11 +319,11 @@ class Page:
 def packed(image: Image.Image, said: PngInfo | None = None) -> bytes:
     """Return a picture as PNG with a palette: our pictures have few colours."""
     file = io.BytesIO()
-    paper = image.getpixel((0, 0))
+    paper: Any = image.getpixel((0, 0))
     few = image.quantize(256, Image.Quantize.FASTOCTREE)
     colours, wide = few.getpalette(image.mode) or [], len(image.mode)
-    at = few.getpixel((0, 0)) * wide  # type: ignore[operator]
-    colours[at : at + wide] = paper  # type: ignore[assignment]
+    index: Any = few.getpixel((0, 0))
+    colours[index * wide : (index + 1) * wide] = paper  # exactly: it lies on paper of that colour
     few.putpalette(colours, image.mode)
     few.save(file, "png", pnginfo=said)
     return file.getvalue()

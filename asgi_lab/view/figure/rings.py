@@ -1,4 +1,4 @@
-"""Rings: each layer a box around the next, an onion cut open, and what passes through, in order."""
+"""Rings: each layer a box around the next, an onion cut open, and what passes through."""
 
 from collections.abc import Sequence
 
