@@ -1,0 +1,9 @@
+"""With the method, as the picture writes it."""
+
+
+def answers():
+    return {
+        "the first message that /stream sends": " http.response.start ",
+        "how many http.response.body it sends": 6,
+        "the path that holds the event loop": "GET /blocking",
+    }

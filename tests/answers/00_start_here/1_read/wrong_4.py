@@ -1,0 +1,9 @@
+"""Takes a sleep in a thread for one in the loop."""
+
+
+def answers():
+    return {
+        "the first message that /stream sends": "http.response.start",
+        "how many http.response.body it sends": 6,
+        "the path that holds the event loop": "/thread",
+    }
