@@ -543,10 +543,10 @@ class Rows {
       const column = { name, k, width: widest(lanes.map((lane) => lane.facts?.[k] ?? ""), name) };
       (name === "#" ? before : after).push(column);
     });
-    const label = widest(lanes.map((lane) => lane.label));
+    const name = names.includes("#") ? "request" : "";
+    const label = widest(lanes.map((lane) => lane.label), name);
     const rest = [...before, ...after].reduce((sum, column) => sum + column.width + 12, 0);
     const most = Math.max(width * (width > 700 ? 0.4 : 0.5) - rest, 60);
-    const name = names.includes("#") ? "request" : "";
     this.fields = [...before, { name, k: -1, width: Math.min(label, most) }, ...after];
     let x = 4;
     for (const field of this.fields) { field.x = x; x += field.width + 12; }
@@ -965,7 +965,11 @@ class Rows {
         words(ctx, look, text, place - ctx.measureText(text).width / 2, y, 160, look.soft);
         continue;
       }
-      const start = clamp(place - wide / 2, left + 6, Math.max(left + room - wide - 6, left + 6));
+      const bar = row >= 0 ? this.barAt(note.lane, note.at, 0) : -1;
+      const { begin, end } = this.view.columns;
+      const beside = bar >= 0 && this.x(end[bar]) - this.x(begin[bar]) < wide + 30;
+      const start = clamp(beside ? this.x(end[bar]) + 10 : place - wide / 2, left + 6,
+        Math.max(left + room - wide - 6, left + 6));
       ctx.fillStyle = `${look.paper}e6`;
       ctx.fillRect(start - 6, y - 9, wide + 12, 18);
       words(ctx, look, note.text, start, y, wide + 1);
@@ -1318,7 +1322,7 @@ function wrapped(ctx, text, width, most) {
 
 // ------------------------------------------------------------------ grid (states)
 
-const CELL = 96;
+const CELL = 108;
 const TITLE = 46;
 const BOX = 38;
 
@@ -1371,10 +1375,13 @@ class Grid {
     const [from, to] = [this.places.get(link.source), this.places.get(link.target)];
     if (!from || !to) return null;
     const half = this.wide / 2 + 2;
-    if (link.source === link.target) {
+    if (link.source === link.target) { // above its row; in a lower row below it
       const [x, y] = from;
-      return { link, loop: true, from: [x - 16, y - BOX / 2], to: [x + 16, y - BOX / 2], word: [x, y - BOX / 2 - 30],
-        room: this.apart - 20 };
+      const { lane } = this.nodes.get(link.source);
+      const first = (this.view.scene.groups ?? []).some((group) => group.first === lane);
+      const out = first || !(this.view.scene.groups ?? []).length ? -1 : 1;
+      return { link, loop: out, from: [x - 16, y + (out * BOX) / 2], to: [x + 16, y + (out * BOX) / 2],
+        word: [x, y + out * (BOX / 2 + 30)], room: this.apart - 20 };
     }
     const flat = Math.abs(from[1] - to[1]) < 4;
     const far = Math.abs(from[0] - to[0]) > this.apart * 1.2;
@@ -1385,7 +1392,7 @@ class Grid {
     }
     if (flat) {
       const low = BOX / 2;
-      const depth = 34;
+      const depth = 22 + 12 * Math.min(Math.abs(from[0] - to[0]) / this.apart - 1, 3);
       return { link, from: [from[0] + right * 10, from[1] + low], to: [to[0] - right * 10, to[1] + low],
         bend: [(from[0] + to[0]) / 2, from[1] + low + depth], word: [(from[0] + to[0]) / 2, from[1] + low + depth + 3],
         room: this.apart * 1.5 };
@@ -1412,7 +1419,8 @@ class Grid {
     const order = [...this.links].filter(Boolean).sort((a, b) => (a.link.steps ? 1 : 0) - (b.link.steps ? 1 : 0));
     for (const way of order) this.paintLink(ctx, way);
     for (const node of scene.nodes ?? []) this.paintNode(ctx, node);
-    for (const way of order) this.paintLabel(ctx, way);
+    this.taken = [...this.places.values()].map(([x, y]) => [x - this.wide / 2, y - BOX / 2, x + this.wide / 2, y + BOX / 2]);
+    for (const way of order.reverse()) this.paintLabel(ctx, way); // first what was taken
     const way = picked?.part && order.find((way) => way.link === picked.part);
     if (!way) return;
     ctx.strokeStyle = look.ink;
@@ -1435,7 +1443,8 @@ class Grid {
     const { look } = this.view;
     const style = look.style(way.link.role);
     if (!way.loop && !way.bend) return drawArrow(ctx, style, ...way.from, ...way.to);
-    const rise = way.loop ? [[way.from[0] - 6, way.from[1] - 26], [way.to[0] + 6, way.to[1] - 26]]
+    const out = 26 * way.loop;
+    const rise = way.loop ? [[way.from[0] - 6, way.from[1] + out], [way.to[0] + 6, way.to[1] + out]]
       : [[way.from[0], way.bend[1]], [way.to[0], way.bend[1]]];
     ctx.strokeStyle = style.colour;
     ctx.lineWidth = style.shape === "bold" ? 2.6 : 1.5;
@@ -1445,7 +1454,7 @@ class Grid {
     ctx.bezierCurveTo(...rise[0], ...rise[1], ...way.to);
     ctx.stroke();
     ctx.setLineDash([]);
-    const sign = way.loop ? -1 : 1;
+    const sign = way.loop || 1;
     return drawArrow(ctx, style, way.to[0] + (way.loop ? 2 : 0), way.to[1] + sign * 9, ...way.to);
   }
 
@@ -1460,10 +1469,17 @@ class Grid {
     ctx.font = `${taken ? 13 : 12}px ${FONT}`;
     const lines = wrapped(ctx, link.label, way.room - (way.aside ? 0 : badge), 3);
     const colour = link.role === "illegal" ? style.colour : taken ? look.ink : look.soft;
-    const [x, y] = way.word;
-    const up = way.bend || way.aside ? 0 : (lines.length - 1) * 14;
     const widest = Math.max(...lines.map((line) => ctx.measureText(line).width), 0);
+    const up = way.bend || way.aside || way.loop > 0 ? 0 : (lines.length - 1) * 14;
+    const x = way.word[0];
     const start = way.aside ? x + badge + 4 : x - (widest - badge) / 2 + (badge ? 2 : 0);
+    const free = [0, 16, -16].map((by) => way.word[1] + by).find((y) => {
+      const box = [start - badge - 4, y - up - 8, start + widest, y - up + lines.length * 14 - 6];
+      return !this.taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+    });
+    if (free === undefined && !taken) return; // a pointer over it still reads it
+    const y = free ?? way.word[1];
+    this.taken.push([start - badge - 4, y - up - 8, start + widest, y - up + lines.length * 14 - 6]);
     lines.forEach((line, n) => words(ctx, look, line, start, y - up + n * 14, widest + 1, colour));
     if (!taken) return;
     const [bx, by] = [start - badge - 4, y - up + ((lines.length - 1) * 14) / 2 - 9];
