@@ -1,12 +1,10 @@
 """Tries one number after the other."""
 
-from itertools import count
-
 
 def workers_for(requests, seconds, within):
     if within < seconds:
         raise ValueError
-    for workers in count(1):
-        rounds = (requests + workers - 1) // workers
-        if rounds * seconds <= within:
-            return workers
+    workers = 1
+    while (requests + workers - 1) // workers * seconds > within:
+        workers += 1
+    return workers

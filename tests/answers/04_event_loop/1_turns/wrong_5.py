@@ -1,0 +1,26 @@
+"""Asks all the time whether it is time."""
+
+import heapq
+import time
+from collections import deque
+from itertools import count
+
+
+def run(*tasks):
+    ready = deque(tasks)
+    timers = []
+    numbers = count()
+    while ready or timers:
+        while timers and timers[0][0] <= time.monotonic():
+            ready.append(heapq.heappop(timers)[2])
+        if not ready:
+            continue
+        task = ready.popleft()
+        try:
+            wish = task.send(None)
+        except StopIteration:
+            continue
+        if wish is None:
+            ready.append(task)
+        else:
+            heapq.heappush(timers, (time.monotonic() + wish, next(numbers), task))
