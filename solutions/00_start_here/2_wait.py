@@ -1,4 +1,4 @@
-"""00.2  Who waits for whom?
+"""00.2  Who waits, and for whom.
 
 The same trace as in 00.1. Four requests came at the same moment. Say when the first answer was complete,
 in seconds; and which requests could not run because another one held the event loop.

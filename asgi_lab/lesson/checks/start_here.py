@@ -28,7 +28,7 @@ READ = Exercise(
 
 WAIT = Exercise(
     "start_here/wait",
-    "Who waits for whom?",
+    "Who waits, and for whom",
     hints=(
         "Look at the timeline: which bar ends first, and where on the axis?",
         "A dashed bar: it could not run, because another request held the loop.",
