@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: help trace test lint types bench conformance truth determinism format clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -53,6 +53,14 @@ determinism: $(VENV)/.dev ## the same traces on each Python, hash seed and load,
 conformance: $(VENV)/.dev ## our server against the Autobahn WebSocket suite, and HTTP probes
 	$(BIN)/python -m proofs.websocket_fuzz
 	$(BIN)/python -m pytest tests/test_server_probes.py
+
+notebooks: $(VENV)/.dev ## make the chapters and the exercises from their sources
+	$(BIN)/python -m asgi_lab.lesson.authoring.stubs
+	$(BIN)/python -m asgi_lab.lesson.authoring.notebooks
+
+notebooks-check: $(VENV)/.dev ## run each chapter in a fresh kernel: its texts are those that are kept
+	ASGI_LAB_STATIC=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
+	  -n 2 --dist loadfile notebooks/
 
 format: $(VENV)/.dev ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -186,6 +186,29 @@ check("05.1", app)
 print(hint("05.1", 1))
 
 # %% [markdown]
+# ## Your turn: countdown
+#
+# `more_body` works in both directions: a message that you *send* may say that more will come. The server
+# passes each part on at once, and the client need not wait for the last.
+#
+# Answer `GET /3` with three lines: `3` at once, `2` a second later, `1` after another second. It is one
+# response.
+# (The same as `exercises/05_scope_receive_send/2_countdown.py`.)
+
+
+# %%
+async def countdown(scope, receive, send):
+    number = int(scope["path"].removeprefix("/"))
+    raise NotImplementedError("your turn")  # await asyncio.sleep(1) waits for a second
+
+
+# %%
+check("05.2", countdown)
+
+# %%
+print(hint("05.2", 1))
+
+# %% [markdown]
 # ## How the real ones do it
 #
 # The same `patient`, unchanged, on Uvicorn, with real sockets and a real clock:

@@ -10,7 +10,9 @@ import argparse
 import hashlib
 import os
 import re
+import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import unified_diff
 from pathlib import Path
@@ -59,8 +61,11 @@ def made(source: Path) -> NotebookNode:
     book: NotebookNode = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
     book.metadata = nbformat.from_dict(KERNEL)
     book.nbformat, book.nbformat_minor = 4, 5
-    for index, cell in enumerate(book.cells):
-        cell["id"] = hashlib.sha256(f"{source.stem}/{index}".encode()).hexdigest()[:8]
+    seen: Counter[str] = Counter()
+    for cell in book.cells:  # an id of what is in it: a new cell leaves those of others alone
+        seen[cell.source] += 1
+        salted = f"{source.stem}/{seen[cell.source]}/{cell.source}"
+        cell["id"] = hashlib.sha256(salted.encode()).hexdigest()[:8]
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k == "tags"})
     nbformat.validate(book)
     return book
@@ -75,7 +80,7 @@ def run(book: NotebookNode, folder: Path) -> NotebookNode:
     client = NotebookClient(
         book, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
-    client.execute()
+    client.execute(stderr=subprocess.DEVNULL)  # it warns that it is not encrypted
     book.metadata = nbformat.from_dict(KERNEL)
     for cell in book.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k == "tags"})
