@@ -24,6 +24,7 @@ from asgi_lab.scene.phases import NOBODY, Holds, holds_of, joined
 from asgi_lab.scene.stalls import stalls_of
 from asgi_lab.scene.timeline import (
     COLUMNS,
+    add_bars,
     add_lane,
     add_lanes,
     alt_of,
@@ -194,8 +195,7 @@ class LiveTimeline:
             return False
         since = laid.until
         new = [(max(a, since), b, what) for a, b, what in c.phases_until(now) if b > since]
-        for begin, end, what in joined(holds_on(c, self._holds).cut(new)):
-            items.add(begin, end, lane, what)
+        add_bars(items, lane, joined(holds_on(c, self._holds).cut(new)))
         for mark in marks[laid.marks + laid.tail :]:
             items.add(mark.t, mark.t, lane, mark.role, self._texts(mark.label), mark.event)
         laid.tail, laid.until = len(marks) - laid.marks, now

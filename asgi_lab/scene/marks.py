@@ -82,7 +82,12 @@ class Mark(NamedTuple):
     @property
     def label(self) -> str:
         """What is said of it: `http.response.body 12 B`."""
-        return f"{self.name} {size(self.size)}" if self.size else self.name
+        return label(self.name, self.size)
+
+
+def label(name: str, count: int) -> str:
+    """Return what is said of so many bytes of something."""
+    return f"{name} {size(count)}" if count else name
 
 
 def marks_of(events: Iterable[Event]) -> dict[int, list[Mark]]:
@@ -116,15 +121,20 @@ def add_marks(items: Items, texts: Texts, lane: int, marks: Sequence[Mark], span
     """Append the marks of one lane, and the bars that speak for many."""
     wire = [mark for mark in marks if mark.role in (WIRE_IN, WIRE_OUT, PAUSE)]
     messages = [mark for mark in marks if mark.role not in (WIRE_IN, WIRE_OUT, PAUSE)]
+    rows: list[tuple[int, int, str, int, int, int]] = []
+    first, apart = len(items), close(span)
     for some in (messages, wire) if wire else (messages,):
-        for run in runs(some, close(span)):
+        for run in runs(some, apart):
             fold = -1
             if len(run) > FEW:
-                fold = items.add(
-                    run[0].t, run[-1].t, lane, MANY, texts(total(run)), run[0].event
-                )  # fmt: skip
-            for mark in run:
-                items.add(mark.t, mark.t, lane, mark.role, texts(mark.label), mark.event, fold)
+                fold = first + len(rows)
+                rows.append((run[0].t, run[-1].t, MANY, texts(total(run)), run[0].event, -1))
+            rows += [
+                (t, t, role, texts(label(name, count)), event, fold)
+                for t, role, name, count, event in run
+            ]
+    if rows:
+        items.extend(lane, *zip(*rows, strict=True))
 
 
 def runs(marks: Sequence[Mark], apart: float) -> Iterable[list[Mark]]:

@@ -80,6 +80,28 @@ class Items(Sequence[Item]):
         self.share.append(share)
         return len(self.begin) - 1
 
+    def extend(
+        self,
+        lane: int,
+        begins: Sequence[float],
+        ends: Sequence[float],
+        roles: Iterable[str],
+        labels: Sequence[int] = (),
+        events: Sequence[int] = (),
+        folds: Sequence[int] = (),
+    ) -> None:
+        """Append many to a lane, in a part of the time; what is left out, they have not."""
+        count = len(begins)
+        nothing = [NONE] * count
+        self.begin.extend(begins)
+        self.end.extend(ends)
+        self.lane.extend([lane] * count)
+        self.label.extend(labels or [0] * count)
+        self.event.extend(events or nothing)
+        self.fold.extend(folds or nothing)
+        self.role.extend([CODES[role] for role in roles])
+        self.share.extend([FULL] * count)
+
     @property
     def columns(self) -> "tuple[array[Any], ...]":
         """The columns, the widest first."""

@@ -19,7 +19,7 @@ PARTS = ("lanes", "groups", "arrows", "boxes", "areas", "nodes", "links", "notes
 
 def header(scene: Scene) -> dict[str, Any]:
     """Return all of a scene but its items; `count` says how many of those there are."""
-    parts = {name: [asdict(part) for part in getattr(scene, name)] for name in PARTS}
+    parts = {name: [flat(part) for part in getattr(scene, name)] for name in PARTS}
     return {
         "picture": scene.picture,
         "title": scene.title,
@@ -34,15 +34,20 @@ def header(scene: Scene) -> dict[str, Any]:
     }
 
 
+def flat(part: Any) -> dict[str, Any]:
+    """Return a part of a scene as a dict: as `asdict` would, which takes ten times as long."""
+    return {name: getattr(part, name) for name in part.__slots__}
+
+
 def delta(new: Delta) -> dict[str, Any]:
     """Return all of a delta but its items, of which there are `count`."""
     return {
         "axis": asdict(new.axis),
-        "lanes": [[index, asdict(lane)] for index, lane in new.lanes],
+        "lanes": [[index, flat(lane)] for index, lane in new.lanes],
         "texts": list(new.texts),
         "count": len(new.items),
         "replace": list(new.replace),
-        "boxes": [asdict(box) for box in new.boxes],
+        "boxes": [flat(box) for box in new.boxes],
         "title": new.title,
         "alt": new.alt,
     }

@@ -1,8 +1,8 @@
 """The timeline: a lane a request, on one axis of time. The picture to look at first."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-from asgi_lab.connection import Connection
+from asgi_lab.connection import Connection, Phase
 from asgi_lab.events import Trace
 from asgi_lab.measures import Measures
 from asgi_lab.plain import count, duration
@@ -82,9 +82,15 @@ def add_lane(
     span: float,
 ) -> None:
     """Append all of one request's bars and marks."""
-    for begin, end, what in joined(holds.cut(c.phases_until(now))):
-        items.add(begin, end, lane, what)
+    add_bars(items, lane, joined(holds.cut(c.phases_until(now))))
     add_marks(items, texts, lane, marks, span)
+
+
+def add_bars(items: Items, lane: int, phases: Iterable[Phase]) -> None:
+    """Append phases, a bar each."""
+    bars = list(phases)
+    if bars:
+        items.extend(lane, *zip(*bars, strict=True))
 
 
 def add_lanes(
