@@ -13,8 +13,10 @@ from matplotlib import rcParams
 from PIL import Image
 
 from asgi_lab.connection import AWAIT, BLOCKED, CLIENT, HOLD, QUEUED, SENDING, THREAD
+from asgi_lab.difference import diff
 from asgi_lab.scene import roles
 from asgi_lab.scene.concurrency import concurrency
+from asgi_lab.scene.difference import difference
 from asgi_lab.scene.layers import layers
 from asgi_lab.scene.model import (
     Area,
@@ -31,6 +33,7 @@ from asgi_lab.scene.model import (
     Scene,
     Tick,
 )
+from asgi_lab.scene.pointing import pointed
 from asgi_lab.scene.sequence import sequence
 from asgi_lab.scene.states import states
 from asgi_lab.scene.timeline import timeline
@@ -137,6 +140,18 @@ def scenes() -> dict[str, tuple[Scene, tuple[str, ...]]]:
             ),
             ("The response", "waiting", "stays", "too early", "breaks it", "not allowed"),
         ),
+        "difference": (
+            difference(diff(trace, trace.of(event for event in trace.events if event.conn != 3))),
+            ("GET /cart", "only A has GET /cart", "time since each request began", "total"),
+        ),
+        "pointed": (
+            pointed(
+                timeline(trace),
+                next(e.seq for e in trace.events if e.kind == "raise" and not e.layer),
+            ),
+            ("▲ here",),
+        ),
+        "pointed sequence": (pointed(sequence(trace, 3), trace.events[-1].seq), ("▲ here",)),
         "real states": (states(trace, 1), ("The response goes out", "http.response.start")),
         "empty": (Scene("timeline", "no requests yet", "Nothing.", Axis(0, 1)), ("no requests",)),
         "empty steps": (Scene("layers", "no layers", "No.", Axis(0, 1, "step")), ("no layers",)),

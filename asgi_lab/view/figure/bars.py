@@ -199,8 +199,8 @@ def mark(page: Page, role: str, x: Any, y: Any, size: float) -> None:
 
 
 WORTH = {
-    "raise": 9, "finding": 9, "cancel": 8, "mark": 7, "pause": 6, "out": 5, "in": 4, "return": 3,
-    "call": 2, "wire-in": 1, "wire-out": 1,
+    "raise": 9, "finding": 9, "changed": 9, "only-a": 9, "only-b": 9, "cancel": 8, "mark": 7,
+    "pause": 6, "out": 5, "in": 4, "return": 3, "call": 2, "wire-in": 1, "wire-out": 1,
 }  # fmt: skip
 """Which of two marks at one place is painted."""
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from asgi_lab.scene.model import Arrow, Tick
-from asgi_lab.scene.roles import RAISE
+from asgi_lab.scene.roles import MARK, RAISE
 from asgi_lab.view.figure.legend import apart, dash_of, legend
 from asgi_lab.view.figure.legend import arrow as arrow_sample
 from asgi_lab.view.figure.page import Page
@@ -121,8 +121,14 @@ def _notes(page: Page, columns: list[float], rungs: dict[int, float]) -> None:
             y = rungs[round(note.at + 0.5)] - 2.4 * em
             x = (columns[0] + columns[-1]) / 2
             page.text(x, y, note.text, page.quiet, align="center", halo=True, bold=True)
-        else:
-            y, x = rungs[round(note.at)], columns[note.lane]
-            words = page.fit(note.text, page.width - page.margin - x - em, 0.95)
-            page.text(x + 0.7 * em, y, words, size=0.95, halo=True)
+            continue
+        step = round(note.at)
+        y, x = rungs[step] + (note.at - step) * STEP * em, columns[note.lane]
+        bold = note.role == MARK
+        room = page.width - page.margin - x - em
+        left = page.measure(note.text, 0.95, bold) > room and x > page.width / 2
+        words = page.fit(note.text, x - page.margin - em if left else room, 0.95, bold)
+        page.text(x + (-0.7 if left else 0.7) * em, y, words, size=0.95, bold=bold, halo=True,
+                  align="right" if left else "left")  # fmt: skip
+        if not bold:
             page.box(x - 0.25 * em, y - 0.25 * em, x + 0.25 * em, y + 0.25 * em, page.quiet, z=3)

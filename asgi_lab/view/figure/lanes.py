@@ -1,65 +1,18 @@
 """Lanes of time: a row a request, or one for many, with what it was at, and facts at the left."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Any
-
-import numpy as np
 
 from asgi_lab.plain import duration
 from asgi_lab.scene.axis import ticks
-from asgi_lab.scene.model import FULL, Box, Lane, Note
+from asgi_lab.scene.model import Box, Note
 from asgi_lab.scene.roles import CODES, MANY, RAISE, STALL
 from asgi_lab.view import theme as look
 from asgi_lab.view.figure import bars
+from asgi_lab.view.figure.frame import Frame
 from asgi_lab.view.figure.legend import bar_in, legend
-from asgi_lab.view.figure.page import Floats, Page
+from asgi_lab.view.figure.names import Names
+from asgi_lab.view.figure.page import Page
 from asgi_lab.view.theme import STYLES
-
-FACTS = {False: ("status", "total"), True: ("total",)}
-"""Which facts are told at the left; of all, and where there is less room."""
-
-LABEL = 17
-"""The width of a lane's name, at most, in em."""
-
-FINE = 0.4
-"""Lanes of less than so many em are too fine for shapes."""
-
-HEADING = 3.0
-"""The height of the heading of a group, in em."""
-
-
-class Frame:
-    """Where lanes are: `left` to `right`, `top` to `bottom`, in px; `middles` of the lanes."""
-
-    def __init__(self, page: Page, left: float) -> None:
-        scene = page.scene
-        self.page = page
-        self.left, self.right = left, page.width - page.margin - 1.5 * page.em
-        self.top = page.y
-        count = max(len(scene.lanes), 1)
-        heading = HEADING * page.em
-        room = page.size.height - page.y - heading * len(scene.groups) - 8 * page.em
-        highest = 2.6 if count <= 12 else 1.35 if scene.groups and count > 24 else 2.0
-        self.pitch = max(min(room / count, highest * page.em), 10 * page.em / count)
-        self.look: bars.Look = "plain" if self.pitch < FINE * page.em else "shaped"
-        if len(scene.items) and min(scene.items.share) < FULL:
-            self.look = "dense"
-        shift = np.zeros(count)
-        for group in scene.groups:
-            shift[group.first :] += heading
-        self.middles: Floats = self.top + shift + self.pitch * (np.arange(count) + 0.5)
-        self.bottom = float(self.middles[-1]) + self.pitch / 2
-
-    def x(self, at: Any) -> Any:
-        """Return where a place on the axis is."""
-        axis = self.page.scene.axis
-        return self.left + (at - axis.begin) * ((self.right - self.left) / axis.span)
-
-    def rows(self, first: int, last: int) -> tuple[float, float]:
-        """Return from where to where some lanes reach."""
-        half = self.pitch / 2
-        return float(self.middles[first]) - half, float(self.middles[last]) + half
 
 
 def paint(page: Page) -> None:
@@ -80,93 +33,12 @@ def paint(page: Page) -> None:
     counts(frame)
     labels(frame)
     groups(frame)
+    for note in scene.notes if not scene.groups else ():
+        y = float(frame.middles[note.lane]) + 0.9 * page.em
+        page.text(frame.x(note.at), y, note.text, size=0.95, bold=True, align="center", halo=True)
     page.y = frame.bottom + 3.0 * page.em
     told = [r for r in scene.roles if r in marked or STYLES[r].shape not in bars.MARKS]
     legend(page, told, bar_in(frame.look))
-
-
-class Names:
-    """The columns at the left: number, name, and facts of each lane. `right` is where they end."""
-
-    def __init__(self, page: Page) -> None:
-        scene, em = page.scene, page.em
-        self.page = page
-        self.columns: list[tuple[int, float]] = []
-        self.left = page.margin + (em if scene.groups else 0)
-        if "#" in scene.columns:
-            self.left = self._column(scene.columns.index("#"), self.left) + 0.8 * em
-        times = f" ×{len(scene.lanes)}" if scene.groups else ""
-        wide = page.widest(lane.label + times for lane in scene.lanes)
-        self.room = min(wide, LABEL * em)
-        self.right = self.left + self.room
-        for fact in FACTS[page.size.brief]:
-            if fact in scene.columns:
-                self.right = self._column(scene.columns.index(fact), self.right + 1.2 * em)
-        self.right += (3.2 if scene.groups else 1.4) * em
-
-    def _column(self, index: int, x: float) -> float:
-        scene = self.page.scene
-        texts = [lane.facts[index] for lane in scene.lanes if len(lane.facts) > index]
-        right = x + self.page.widest([scene.columns[index], *texts])
-        self.columns.append((index, right))
-        return right
-
-    def write(self, frame: Frame) -> None:
-        """Write them: of lanes closer than letters are high, some; those that failed first."""
-        page, lanes = self.page, self.page.scene.lanes
-        if page.scene.groups:
-            self._runs(frame)
-            return
-        for index, right in self.columns:
-            head = page.scene.columns[index]
-            page.text(right, frame.top - 1.2 * page.em, head, page.quiet, size=0.85, align="right")
-        crowded = frame.pitch < 1.1 * page.em
-        for lane in apart(lanes, frame.middles, (3.5 if crowded else 1.1) * page.em):
-            y = float(frame.middles[lane])
-            self._name(lanes[lane], y)
-            for index, right in self.columns:
-                if len(lanes[lane].facts) > index:
-                    colour = page.colour(RAISE) if lanes[lane].role == RAISE else page.quiet
-                    page.text(right, y, lanes[lane].facts[index], colour, align="right")
-
-    def _name(self, lane: Lane, y: float, many: int = 1) -> None:
-        page = self.page
-        failed = lane.role == RAISE
-        times = "" if many == 1 else " each" if "×" in lane.label else f" ×{many}"
-        label = page.fit(lane.label, self.room - page.measure(times), bold=failed)
-        page.text(self.left, y, label + times, page.colour(RAISE) if failed else "", bold=failed)
-
-    def _runs(self, frame: Frame) -> None:
-        """Write names that follow one another once, with their number, beside a bracket."""
-        page, lanes = self.page, self.page.scene.lanes
-        for group in page.scene.groups:
-            some = list(range(group.first, group.last + 1))
-            free = -np.inf
-            for _, run in groupby(some, key=lambda i: (lanes[i].label, lanes[i].role)):
-                same = list(run)
-                top, bottom = frame.rows(same[0], same[-1])
-                y = (top + bottom) / 2
-                if y - free < 1.3 * page.em:
-                    continue
-                free = y
-                self._name(lanes[same[0]], y, len(same))
-                if len(same) > 1:
-                    x = frame.left - 0.7 * page.em
-                    gap = 0.2 * frame.pitch
-                    page.strokes(x, top + gap, x, bottom - gap, page.quiet, 0.1 * page.em)
-
-
-def apart(lanes: Sequence[Lane], middles: Floats, least: float) -> list[int]:
-    """Return the lanes whose names have room; those that failed come first."""
-    taken: dict[int, float] = {}
-    chosen = []
-    for lane in sorted(range(len(lanes)), key=lambda i: lanes[i].role != RAISE):
-        y = float(middles[lane])
-        slot = int(y // least)
-        if all(abs(taken.get(near, -1e9) - y) >= least for near in (slot - 1, slot, slot + 1)):
-            taken[slot] = y
-            chosen.append(lane)
-    return sorted(chosen)
 
 
 def bands(frame: Frame, stalls: Sequence[Box]) -> None:
@@ -247,7 +119,10 @@ def groups(frame: Frame) -> None:
         label = page.fit(group.label, 22 * em, 1.15, bold=True)
         page.text(page.margin, y, label, size=1.15, bold=True)
         x = page.margin + page.measure(label, 1.15, bold=True) + 1.0 * em
-        page.text(x, y, group.detail, page.quiet, size=1.05)
+        detail = page.fit(group.detail, page.width - page.margin - x, 1.05)
+        page.text(x, y, detail, page.quiet, size=1.05)
+        if page.scene.picture != "comparison":
+            continue
         own = (columns["lane"] >= group.first) & (columns["lane"] <= group.last)
         end = float(columns["end"][own].max()) if own.any() else page.scene.axis.begin
         _end(frame, end, top, bottom)

@@ -5,12 +5,9 @@ line's letters, so that a picture for a projector is the one for a cell, enlarge
 """
 
 import io
-import re
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from heapq import nlargest
 from html import escape
 from typing import Any, Literal
@@ -21,17 +18,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
-from matplotlib.textpath import text_to_path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from asgi_lab.plain import clean
 from asgi_lab.scene.model import Scene
 from asgi_lab.view import theme as look
+from asgi_lab.view.figure.letters import FONT, printable, shorten, width_of
+from asgi_lab.view.figure.packing import packed, repacked
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -44,8 +40,6 @@ MANY = 2_500
 
 CROWD = 2.9
 """What is painted below this is in that picture: bars and marks, but no words."""
-
-FONT = "DejaVu Sans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +103,11 @@ class Page:
         low, high = 0, len(words)
         while low < high:
             some = (low + high + 1) // 2
-            if self.measure(_shorten(words, some), size, bold) <= room:
+            if self.measure(shorten(words, some), size, bold) <= room:
                 low = some
             else:
                 high = some - 1
-        return _shorten(words, low) if low > 2 else ""
+        return shorten(words, low) if low > 2 else ""
 
     def wrap(self, words: str, room: float, size: float = 1.0, bold: bool = False) -> list[str]:
         """Return words in lines of at most `room` px."""
@@ -306,7 +300,7 @@ class Page:
         file = io.StringIO()
         FigureCanvasSVG(self.figure).print_figure(file, format="svg", metadata={"Date": None})
         head, _, drawing = file.getvalue().partition("<metadata>")
-        drawing = re.sub(r"(?<=data:image/png;base64,)[^\"]+", _repacked, drawing)
+        drawing = repacked(drawing)
         title = escape(printable(self.scene.title))
         return (
             f'<svg {head.partition("<svg ")[2].rstrip().removesuffix(">")} role="img" '
@@ -314,23 +308,6 @@ class Page:
             f"<desc>{escape(printable(self.scene.alt))}</desc>"
             f"{drawing.partition('</metadata>')[2]}"
         )
-
-
-def packed(image: Image.Image, said: PngInfo | None = None) -> bytes:
-    """Return a picture as PNG with a palette: our pictures have few colours."""
-    file = io.BytesIO()
-    paper: Any = image.getpixel((0, 0))
-    few = image.quantize(256, Image.Quantize.FASTOCTREE)
-    colours, wide = few.getpalette(image.mode) or [], len(image.mode)
-    index: Any = few.getpixel((0, 0))
-    colours[index * wide : (index + 1) * wide] = paper  # exactly: it lies on paper of that colour
-    few.putpalette(colours, image.mode)
-    few.save(file, "png", pnginfo=said)
-    return file.getvalue()
-
-
-def _repacked(found: re.Match[str]) -> str:
-    return b64encode(packed(Image.open(io.BytesIO(b64decode(found[0]))))).decode()
 
 
 SETTINGS: Any = {
@@ -349,25 +326,3 @@ def plainly() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
         yield
-
-
-@lru_cache(maxsize=4096)
-def width_of(words: str, bold: bool) -> float:
-    """Return the width of words, in em."""
-    font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=100)
-    return float(text_to_path.get_text_width_height_descent(words, font, False)[0]) / 100
-
-
-@lru_cache(maxsize=4096)
-def printable(words: str) -> str:
-    """Return words without what the font does not have."""
-    words = clean(words)
-    if words.isascii():
-        return words
-    font = get_font(findfont(FontProperties(family=FONT)))
-    return "".join(c if font.get_char_index(ord(c)) else "□" for c in words)
-
-
-def _shorten(words: str, many: int) -> str:
-    head = (many + 1) // 2
-    return f"{words[:head]}…{words[len(words) - (many - head) :]}" if many < len(words) else words
