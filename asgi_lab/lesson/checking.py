@@ -86,9 +86,10 @@ async def _run(check: Check, answer: Mapping[str, Any]) -> Failed | None:
 
 
 def last(trace: Trace | None) -> Event | None:
-    """Return the last event of a call that did not come to its end."""
-    ended = {e.conn for e in trace or () if e.kind in ("return", "raise") and not e.layer}
-    return next((e for e in reversed(trace or ()) if e.conn not in ended and not e.layer), None)
+    """Return the last message of a call that did not come to its end."""
+    events = [event for event in trace or () if not event.layer]
+    ended = {event.conn for event in events if event.kind in ("return", "raise")}
+    return next((e for e in reversed(events) if e.type and e.conn not in ended), None)
 
 
 def todo() -> Failed:

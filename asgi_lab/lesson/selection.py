@@ -39,7 +39,8 @@ class Selection:
         """Expect so many."""
         if len(self) != number:
             over = self.events[number] if len(self) > number else self._near()
-            self._fail(f"{self} {self.verb} {times(number)}", self._found(), over, advice)
+            wanted = f"{self.verb} {times(number)}" if number else self.verb_never
+            self._fail(f"{self} {wanted}", self._found(), over, advice)
         return self
 
     def at_least(self, number: int, advice: str = "") -> Self:
@@ -100,6 +101,11 @@ class Selection:
         """What is said of them."""
         return VERBS[self.kind]
 
+    @property
+    def verb_never(self) -> str:
+        """What is said of none."""
+        return f"is never {self.verb[3:]}" if self.verb.startswith("is ") else f"never {self.verb}"
+
     def __str__(self) -> str:
         facts = " and ".join(f"{key}={value!r}" for key, value in self.facts.items())
         part = f" with {self.part!r} in it" if self.part else ""
@@ -116,7 +122,8 @@ class Selection:
 
     def _found(self) -> str:
         if not self.events:
-            return f"it never {'is' if 'is' in self.verb else self.verb}{self._others()}"
+            never = "never is" if self.verb.startswith("is ") else self.verb_never
+            return f"it {never}{self._others()}"
         whens = [self._when(event) for event in self.events]
         told = ", ".join(whens[:4]) + (", …" if len(whens) > 4 else "")
         return f"it {self.verb} {times(len(self))}: at {told}"
