@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from asgi_lab.spec.case import Case, Finding
+from asgi_lab.spec.rules import group
 
 DONE = ("complete", "closed", "gone", "over")
 """States of a conversation in which the server may shut down."""
@@ -32,6 +33,16 @@ class Lives:
         """Connections under way: the call, and the identities of its scope and of its state."""
         self._scopes: set[int] = set()
         self._states: set[int] = set()
+        self._told: set[tuple[str, str]] = set()
+        """What has been said of scopes: a server's are all alike, so once is enough."""
+
+    def is_news(self, finding: Finding) -> bool:
+        """Return whether this is to be told: of a scope, each thing is told once."""
+        if group(finding.rule) != "S" and finding.rule != "G8":
+            return True
+        known = finding[:2] in self._told
+        self._told.add(finding[:2])
+        return not known
 
     def begins(self, call: Call, scope: Any, loop: Any) -> tuple[Finding, ...]:
         """Take note of a call; return which rules of servers that breaks."""

@@ -84,7 +84,15 @@ def caller(frame: FrameType | None) -> tuple[str, bool]:
 
 _RECORDING = tuple(
     os.path.join(_OURS, name)
-    for name in ("checked.py", "layers.py", "running.py", "source.py", "tracer.py", "verdicts.py")
+    for name in (
+        "checked.py",
+        "checked_door.py",
+        "layers.py",
+        "running.py",
+        "source.py",
+        "tracer.py",
+        "verdicts.py",
+    )
 )
 _LOOPS = tuple(
     os.path.join(_STDLIB, "asyncio", name) for name in ("events.py", "base_events.py", "runners.py")

@@ -37,12 +37,22 @@ Key = tuple[str, str]
 class Verdicts:
     """The findings of one connection."""
 
+    __slots__ = ("_door", "_layers", "_noted", "_recorder", "_shown", "_waiting",
+                 "apps", "asked", "latest", "opening")  # fmt: skip
+
     def __init__(self, recorder: Recorder, door: int, layers: bool) -> None:
         self._recorder = recorder
         self._layers = layers
         self._door = door
         self.apps: dict[int, Any] = {}
         """The apps of its layers."""
+        self.opening: tuple[Any, Any] | None = None
+        """The scope looked at last, and what was known then."""
+        self.asked: list[Any] = [None, None]
+        """When the app asked last, and might: the case before and after."""
+        self.latest: list[Any] = [None, 0, None, 0]
+        """Of the message looked at last, in which nothing was wrong: the case before, its identity,
+        the case after, and the layer."""
         self._waiting: dict[Key, list[tuple[int, str, Place]]] = {}
         """Of faults of inner layers: the layer, what was seen, and where."""
         self._shown: dict[tuple[str, str, int], int] = {}

@@ -10,8 +10,8 @@ import asgi_lab
 ROOT = Path(asgi_lab.__file__).parent
 ORDER = (
     "types", "source", "atoms", "redact", "recorder", "merge", "garbage", "events", "files",
-    "ticker", "running", "threads", "standin", "interface", "layers", "wire", "tracer", "watchdog", "verdicts",
-    "lives", "checked", "wsgi", "api",
+    "ticker", "running", "threads", "standin", "interface", "layers", "wire", "tracer", "watchdog",
+    "verdicts", "lives", "checked_door", "checked", "wsgi", "api",
 )  # fmt: skip
 """The core, downward: from what knows nothing to what knows most."""
 

@@ -26,6 +26,9 @@ from asgi_lab.spec.walk import Standing, Step, begin, go
 Findings = tuple[Finding, ...]
 NONE: Findings = ()
 
+CANCEL = "cancel"
+"""The call of the app was cancelled."""
+
 TYPES = {
     (protocol, verb): {move.type for machine in machines for move in machine.moves
                        if move.verb == verb}

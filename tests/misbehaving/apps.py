@@ -172,12 +172,6 @@ async def sends_keys_as_arguments(scope: Any, receive: Any, send: Any) -> None:
     await send(**START)  # <- G5
 
 
-@breaks("G5")
-async def sends_by_name(scope: Any, receive: Any, send: Any) -> None:
-    await send(message=START)  # <- G5
-    await send(END)
-
-
 @breaks("G5", scope=SOCKET, incoming=STARTED)
 async def forgets_to_await_the_accept(scope: Any, receive: Any, send: Any) -> None:
     await receive()

@@ -1,0 +1,291 @@
+"""One call of one layer, checked as it goes: what passes its door, and what the rules say of that.
+
+    app <- traced door <- checked door <- server, or the layer outside
+
+The checked door lies outside the traced one, so that a finding follows the event that it is about.
+What is checked, and what the rules are, is in `asgi_lab.spec`; here is only where things come from.
+
+Nothing here raises: a message that resists being looked at is not looked at.
+"""
+
+import asyncio
+import re
+import sys
+from asyncio import _get_running_loop
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from operator import is_, itemgetter
+from types import CoroutineType, FrameType
+from typing import Any
+
+from asgi_lab.atoms import raised_at
+from asgi_lab.lives import Lives
+from asgi_lab.source import caller, defined, is_library, place
+from asgi_lab.spec import common
+from asgi_lab.spec.case import Case, Finding
+from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, SEND
+from asgi_lab.spec.rules import group
+from asgi_lab.spec.step import CANCEL, Findings, answered, opened, step
+from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
+from asgi_lab.verdicts import Place, Verdicts
+
+KEYS = ("type", "scheme", "path", "query_string", "headers", "client", "method")
+"""What of a scope is the server's. The rest, and root_path, frameworks change as they route."""
+
+_given = itemgetter(*KEYS)
+_given_socket = itemgetter(*KEYS[:-1])
+
+OUTERMOST = ("R2", "R5")
+"""Rules of servers that do not bind a middleware: one may undo the client's compression."""
+
+LEFT = ("H19", "H20", "W12", "W13")
+"""Rules about what is done after the client has left."""
+
+NOT_KNOWN = Case(None)
+
+WRONG_CALL = re.compile(r"traced_door\.<locals>\.traced_(send|receive)\(\) .*argument")
+"""What Python says of a call of ours with the wrong number of arguments."""
+
+
+def looks(method: Any) -> Any:
+    """Make a method that looks at what passes: whatever it raises is not the app's business."""
+
+    def looking(self: "Door", *given: Any) -> Any:
+        if self.blind:
+            return ()
+        try:
+            return method(self, *given)
+        except Exception:
+            self.blind = True
+            return ()
+
+    return looking
+
+
+class Door:
+    """One call of one layer: what is known of it, and how its app is asked and answered."""
+
+    __slots__ = ("_frame", "_given", "_opening", "_told_in", "app", "blind", "case", "layer",
+                 "lives", "scope", "verdicts")  # fmt: skip
+
+    def __init__(self, verdicts: Verdicts, lives: Lives, app: ASGIApp, layer: int) -> None:
+        self.verdicts = verdicts
+        self.lives = lives
+        self.layer = layer
+        self.app = app
+        self.case = NOT_KNOWN
+        self.scope: Any = None
+        self._given: tuple[Any, ...] = ()
+        self._opening: Findings = ()
+        self.blind = False
+        """Whether something resisted being looked at: from then on nothing is known for sure."""
+        verdicts.apps[layer] = app
+        self._frame: FrameType | None = None
+        self._told_in = 0
+        """The task that was told that the client has left."""
+
+    # --- what passes
+
+    @looks
+    def opens(self, scope: Any) -> None:
+        """Take the scope. One that the layer outside has been given, too, has been looked at."""
+        opening = self.verdicts.opening
+        if type(scope) is dict:
+            self.scope, self._given = scope, given(scope)
+            if self.layer and opening is not None and opening[0] is scope:
+                self.case = opening[1]
+                return
+        self.case, findings = opened(scope)
+        self.verdicts.opening = (scope, self.case)
+        if not self.layer:
+            findings += self.lives.begins(self, scope, _get_running_loop())
+            if hasattr(self.app, "legacy"):
+                findings += (Finding("G8", "the app takes the scope alone, as in ASGI 2"),)
+        self._opening = tuple(filter(self.lives.is_news, findings))
+
+    @looks
+    def _begins(self) -> None:
+        """Tell what was wrong from the beginning, now that the call has been noted."""
+        app = getattr(self.app, "legacy", self.app)
+        self._tell(self._opening, lambda: defined(app))
+
+    @looks
+    def sends(self, message: Any) -> Findings:
+        """Take a message of the app; return which rules it breaks."""
+        self.case, findings = step(self.case, SEND, message)
+        if findings:
+            findings = self._knowing(findings)
+            self._tell(findings, lambda: caller(sys._getframe()))
+        return findings
+
+    @looks
+    def sent(self, message: Any, error: BaseException | None, faults: Findings) -> None:
+        """Take note of how the server, or the layer outside, took a message."""
+        self.case, findings = answered(self.case, message, error, faults)
+        if findings and not self.layer:
+            self._tell(findings, lambda: caller(sys._getframe()))
+
+    @looks
+    def asks(self) -> None:
+        """Take note that the app asks for a message."""
+        self.case, findings = step(self.case, ASK)
+        if findings:
+            self._tell(self._knowing(findings), lambda: caller(sys._getframe()))
+
+    @looks
+    def receives(self, message: Any) -> None:
+        """Take a message for the app."""
+        self.case, findings = step(self.case, RECEIVE, message)
+        if self.case.heard == "gone":
+            self._told_in = task()
+        if not self.layer and self.case.type == "lifespan":
+            findings += self.lives.hears(self)
+        if findings:
+            self._tell(findings, lambda: caller(sys._getframe()))
+
+    @looks
+    def ends(self, verb: str, error: BaseException | None = None) -> None:
+        """Take note of how the call ended."""
+        frame, self._frame = self._frame, None
+        if verb == RAISE and (wrong := wrong_call(error)):
+            self.miscalled(wrong, (raised_at(error) if error else "", True))
+        stopping = self.case.type == "lifespan" and self.case.stands == "stopping"
+        self.case, findings = step(self.case, verb, error)
+        if verb == CANCEL and stopping and not self.layer:
+            what = "the app was cancelled before it had answered lifespan.shutdown"
+            findings += (Finding("L-5", what),)
+        self._tell(findings, lambda: (raised_at(error) if error else place_of(frame), True))
+        if self.scope is not None:
+            before, after = self._given, given(self.scope)
+            if not all(map(is_, before, after)) and before != after:
+                now = zip(KEYS, before, after, strict=False)
+                key = next(key for key, old, new in now if old != new)
+                finding = Finding("G6", f"scope['{key}'] was changed in place")
+                self._tell((finding,), lambda: defined(self.app))
+        self.scope, self._given = None, ()
+
+    def closes(self) -> None:
+        """Take note that the connection is over."""
+        with suppress(Exception):
+            self.verdicts.close()
+        self.lives.ends(self)
+
+    def _knowing(self, findings: Findings) -> Findings:
+        """Leave out what a task did that could not know that another was told of the end."""
+        knows = self._told_in in (0, task())
+        return tuple(f for f in findings if knows or f.rule not in LEFT)
+
+    @looks
+    def miscalled(self, what: str, at: Place) -> None:
+        """Take note of a call of send or receive that is none: what follows from it is no news."""
+        self.case = self.case.marked(broken=True, misled=True)
+        self.verdicts.at_once(self.layer, Finding("G5", what), at)
+
+    def _tell(self, findings: Findings, where: Callable[[], Place]) -> None:
+        for finding in findings:
+            if group(finding.rule) in ("G", "H", "W", "L", "X"):
+                self.verdicts.of_app(self.layer, finding, where)
+            elif not self.layer or finding.rule not in OUTERMOST:
+                self.verdicts.of_server(self.layer, finding, where)
+
+    # --- where it passes
+
+    def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """Return `receive` and `send` so that what passes is checked.
+
+        What has passed the layer before this one, in the same case, leads to the same case here.
+        """
+        layer, latest, asked = self.layer, self.verdicts.latest, self.verdicts.asked
+
+        async def checked_receive() -> Message:
+            case = self.case
+            if asked[0] is case:
+                self.case = asked[1]
+            elif (known := common.asked(case)) is None:
+                self.asks()
+            else:
+                self.case = known
+                asked[:] = case, known
+            message = await receive()
+            case = self.case
+            if latest[0] is case and latest[1] == id(message) and latest[3] < layer:
+                self.case = latest[2]
+                return message
+            known = common.received(case, message)
+            if known is None:
+                self.receives(message)
+            else:
+                self.case = known
+                latest[:] = case, id(message), known, layer
+            return message
+
+        async def checked_send(message: Message) -> None:
+            faults: Findings = ()
+            case = self.case
+            if latest[0] is case and latest[1] == id(message) and latest[3] > layer:
+                self.case = latest[2]
+            elif (known := common.sent(case, message)) is None:
+                faults = self.sends(message)
+            else:
+                self.case = known
+                latest[:] = case, id(message), known, layer
+            try:
+                await send(message)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                self.sent(message, error, faults)
+                raise
+            if faults:
+                self.sent(message, None, faults)
+
+        return checked_receive, checked_send
+
+    def inside(self, app: ASGIApp) -> ASGIApp:
+        """Return the app so that it is known where it returned."""
+
+        def entered(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+            if self._opening:
+                self._begins()
+            coro = app(scope, receive, send)
+            if type(coro) is CoroutineType:
+                self._frame = coro.cr_frame
+            return coro
+
+        return entered
+
+
+def given(scope: Any) -> tuple[Any, ...]:
+    """Return what the server gave, or as much of it as is there in a scope of another kind."""
+    try:
+        return _given(scope)  # type: ignore[no-any-return]
+    except KeyError:
+        pass
+    try:
+        return _given_socket(scope)  # type: ignore[no-any-return]
+    except KeyError:
+        return tuple(map(scope.get, KEYS))
+
+
+def task() -> int:
+    """Return a number for the task that is at work; 0 if that is none of asyncio's."""
+    try:
+        return id(asyncio.current_task())
+    except RuntimeError:
+        return 0
+
+
+def place_of(frame: FrameType | None) -> str:
+    """Return where a call ended, if that was in the user's code."""
+    if frame is None or is_library(frame.f_code.co_filename):
+        return ""
+    return place(frame, frame.f_lineno)
+
+
+def wrong_call(error: BaseException | None) -> str:
+    """Say whether an exception comes from a call of send or receive with wrong arguments."""
+    found = WRONG_CALL.search(str(error)) if isinstance(error, TypeError) else None
+    if found is None:
+        return ""
+    needs = "takes one message" if found[1] == "send" else "takes no argument"
+    return f"{found[1]}() {needs}, and was called otherwise"
