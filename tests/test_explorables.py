@@ -6,7 +6,8 @@ import pytest
 
 from asgi_lab import get, run
 from asgi_lab.events import Trace
-from asgi_lab.lesson.explorables import KINDS, awaits, explore, explore_blocking, explore_workers
+from asgi_lab.lesson import explore, explore_blocking, explore_workers
+from asgi_lab.lesson.explorables import KINDS, awaits
 
 
 def test_the_first_picture_is_shown_where_no_kernel_answers() -> None:

@@ -56,7 +56,7 @@ t
 """,
     "t.sequence(conn=2)",
     """
-from asgi_lab.lesson.explorables import explore_workers
+from asgi_lab.lesson import explore_workers
 explore_workers()
 """,
     """

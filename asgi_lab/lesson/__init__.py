@@ -1,10 +1,11 @@
 """What a lesson needs besides the lab itself: expectations, checks, predictions, explorables.
 
-    from asgi_lab.lesson import check, expect, predict
+    from asgi_lab.lesson import check, expect, explore_workers, predict
 
     check("05.1", app)                                       # an exercise, in a notebook
     expect(trace).sends("http.response.start").once()        # an expectation of a trace
     predict("How long for 20?", "1 s", "5 s", "20 s")        # a question, answered by the trace
+    explore_workers()                                        # a picture with sliders
 
 Names are loaded when first used.
 """
@@ -14,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asgi_lab.lesson.expectations import expect as expect
+    from asgi_lab.lesson.explorable import explore as explore
+    from asgi_lab.lesson.explorables import explore_blocking as explore_blocking
+    from asgi_lab.lesson.explorables import explore_workers as explore_workers
     from asgi_lab.lesson.failed import Failed as Failed
     from asgi_lab.lesson.notebook import check as check
     from asgi_lab.lesson.notebook import hint as hint
@@ -23,6 +27,9 @@ _HOMES = {
     "Failed": "asgi_lab.lesson.failed",
     "check": "asgi_lab.lesson.notebook",
     "expect": "asgi_lab.lesson.expectations",
+    "explore": "asgi_lab.lesson.explorable",
+    "explore_blocking": "asgi_lab.lesson.explorables",
+    "explore_workers": "asgi_lab.lesson.explorables",
     "hint": "asgi_lab.lesson.notebook",
     "predict": "asgi_lab.lesson.quiz",
 }

@@ -1,4 +1,4 @@
-"""Ready-made pictures with sliders (see `asgi_lab.lesson.explore`).
+"""Ready-made pictures with sliders (see `asgi_lab.lesson.explorable`).
 
     explore_workers()       # a WSGI app on its workers, beside an ASGI app on one event loop
     explore_blocking()      # an app that blocks, or hands over to threads, beside one that awaits
@@ -16,10 +16,8 @@ from asgi_lab.client import get
 from asgi_lab.clock import cpu as compute
 from asgi_lab.experiment.comparison import Comparison, Promise, Side, compare
 from asgi_lab.experiment.running import run
-from asgi_lab.lesson.explore import Explorable, Range, explore
+from asgi_lab.lesson.explorable import Explorable, Range, explore
 from asgi_lab.types import ASGIApp, Receive, Scope, Send, WSGIApp
-
-__all__ = ["Explorable", "explore", "explore_blocking", "explore_workers"]
 
 WORKERS = (1, 16)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from asgi_lab.lesson.explore import UNITS, Explorable, Range
+from asgi_lab.lesson.explorable import UNITS, Explorable, Range
 
 WIDE = {"description_width": "11em"}
 
