@@ -6,7 +6,7 @@ from typing import Any
 
 from asgi_lab.adapters.order import Order
 from asgi_lab.adapters.servers import Options
-from asgi_lab.adapters.session import Session
+from asgi_lab.adapters.session import WAITING, Session
 from asgi_lab.client import SocketDoor
 from asgi_lab.commands.watch import Silent
 from asgi_lab.experiment.setup import Done, Setup
@@ -25,9 +25,18 @@ async def in_a_process(setup: Setup, done: Done) -> AsyncIterator[Any]:
         redact=setup.redact,
         max_events=setup.max_events,
     )
-    session = Session(order, Silent())
+    session = Session(order, Unattended())
     try:
         with session:
             yield SocketDoor(session.url)
     finally:
         done.recorded = session.trace
+
+
+class Unattended(Silent):
+    """Does not tell that open requests are waited for: when a run ends, there are none."""
+
+    def log(self, line: str) -> None:
+        """Take a line that the server or the app printed."""
+        if not line.endswith(WAITING):
+            super().log(line)

@@ -93,8 +93,11 @@ def in_line_scene(visits: list[Visit]) -> Scene:
         lanes.append(Lane(label, role=RAISE if visit.failed else ""))
     waits = [(v.done if v.taken is None else v.taken) - v.due for v in visits]
     title = title_of(visits)
-    alt = f"{title} {sum(wait > 0 for wait in waits)} of them wait in line first"
-    alt += f", for up to {round_duration(max(waits, default=0))}." if any(waits) else "."
+    waiting = sum(wait > 0 for wait in waits)
+    alt = f"{title} None of them waits in line."
+    if waiting:
+        longest = round_duration(max(waits))
+        alt = f"{title} {waiting} of them wait in line first, for up to {longest}."
     return scene_of("in line", title, alt, visits, lanes, items, texts)
 
 

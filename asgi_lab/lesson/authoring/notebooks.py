@@ -78,7 +78,11 @@ def run(book: NotebookNode, folder: Path) -> NotebookNode:
     """
     os.environ["ASGI_LAB_STATIC"] = "1"  # a widget of this kernel would be gone with it
     client = NotebookClient(
-        book, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        book,
+        timeout=PATIENCE,
+        kernel_name="python3",
+        coalesce_streams=True,  # how often a kernel flushes depends on how quick it is
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute(stderr=subprocess.DEVNULL)  # it warns that it is not encrypted
     book.metadata = nbformat.from_dict(KERNEL)
