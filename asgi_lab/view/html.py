@@ -178,7 +178,7 @@ def _about(trace: Trace) -> Iterator[str]:
 def summary_tables(measures: Measures) -> str:
     """Return what it all amounts to: totals, the slowest routes, errors."""
     rows = [
-        f"<tr><th scope=row>{escape(name)}<td>{escape(text.replace('  ', ', '))}"
+        f"<tr><th scope=row>{escape(name)}<td>{escape(text.replace('  (', ' (').replace('  ', ', '))}"
         for name, text in summed_up(measures)
     ]
     return "".join(
