@@ -177,10 +177,10 @@ def _about(trace: Trace) -> Iterator[str]:
 
 def summary_tables(measures: Measures) -> str:
     """Return what it all amounts to: totals, the slowest routes, errors."""
-    rows = [
-        f"<tr><th scope=row>{escape(name)}<td>{escape(text.replace('  (', ' (').replace('  ', ', '))}"
-        for name, text in summed_up(measures)
-    ]
+    told = {
+        name: text.replace("  (", " (").replace("  ", ", ") for name, text in summed_up(measures)
+    }
+    rows = [f"<tr><th scope=row>{escape(name)}<td>{escape(text)}" for name, text in told.items()]
     return "".join(
         [f"<table class=facts><tbody>{''.join(rows)}</table>", _routes(measures), _errors(measures)]
     )
