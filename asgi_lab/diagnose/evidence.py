@@ -126,7 +126,8 @@ class Evidence:
             call = self.calls[event.conn] = Call(event.conn, event)
         call.events.append(event)
         if event.kind == "scope" and event.layer:
-            call.names.setdefault(event.layer, clean(event.data.get("layer") or ""))
+            name = clean(event.data.get("layer") or "")
+            call.names.setdefault(event.layer, name.rpartition(".")[2])
         elif event.kind in ENDS and not event.layer:
             call.end = event
 

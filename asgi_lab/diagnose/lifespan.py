@@ -60,7 +60,7 @@ def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
         "LIFESPAN-NOT-REACHED",
         WARNING,
         f"Startup never reached {kept}: {name} {did}, and passed only requests on.",
-        f"{name} looks at scope['type'] and lets through http (and websocket) alone, so what "
+        "It looks at scope['type'] and lets through http (and websocket) alone, so what "
         f"{kept} does at startup and shutdown never happens.",
         'Pass on what you do not know: `if scope["type"] != "http": '
         "return await self.app(scope, receive, send)`.",

@@ -57,6 +57,7 @@ def bad_sequence(evidence: Evidence) -> Iterator[Diagnosis]:
             continue
         event, often = ones[0][0], sum(each for _, each in ones)
         call = evidence.calls[event.conn]
+        who = who.rpartition(".")[2]
         by = {"app": "your app", "middleware": who or "a middleware"}.get(side, side)
         by = f"the server ({evidence.server})" if side == "server" and evidence.server else by
         text = f"{call.label}: {clean(event.data.get('what') or known.sentence)}"
@@ -117,24 +118,25 @@ def waits_again(evidence: Evidence, call: Call) -> tuple[int, Event, Event] | No
     if not taken:
         return None
     start = call.sent("http.response.start")
-    pending = None
     for ask in call.at(0, "receive"):
-        if ask.t < taken[0].t or (start is not None and ask.t > start.t):
+        if ask.seq < taken[0].seq or (start is not None and ask.seq > start.seq):
             continue
-        got = next((e for e in call.at(0, "received") if e.began == ask.t), None)
+        got = answer_to(call, ask)
         until = got.t if got is not None else call.until(evidence.last)
-        if start is not None:
-            until = min(until, start.t)
+        until = min(until, start.t) if start is not None else until
         if until - ask.t >= LONG and nobody_else(call, ask, until):
-            pending = (until - ask.t, ask)
-            break
-    if pending is None:
-        return None
-    took, ask = pending
-    asked = [e for e in call.at_any("receive") if abs(e.t - ask.t) < SECOND // 1000]
-    deepest = max(asked, key=lambda event: event.layer)
-    first = max((e for e in taken if e.t < ask.t), key=lambda event: event.layer, default=taken[-1])
-    return took, deepest, first
+            before = max((e.seq for e in taken if e.seq < ask.seq), default=0)
+            asked = (e for e in call.at_any("receive") if before < e.seq <= ask.seq)
+            deepest = max(asked, key=lambda event: event.layer)
+            had = max((e for e in taken if e.seq < ask.seq), key=lambda event: event.layer)
+            return until - ask.t, deepest, had
+    return None
+
+
+def answer_to(call: Call, ask: Event) -> Event | None:
+    """Return the message that a receive() has got, if it has got one."""
+    same = (e for e in call.at(ask.layer, "received") if e.seq > ask.seq)
+    return next((e for e in same if e.task == ask.task and e.began == ask.t), None)
 
 
 def is_last_part(event: Event) -> bool:

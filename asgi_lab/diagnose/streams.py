@@ -172,7 +172,8 @@ def disconnect_ignored(evidence: Evidence) -> Iterator[Diagnosis]:
         assert left is not None
         sends = [e for e in call.sends() if e.t > left.t]
         died = died_in(call, left)
-        severity: Severity = WARNING if len(sends) > 2 else NOTE
+        parts = [e for e in sends if size_of(e.data)]
+        severity: Severity = WARNING if len(parts) > 1 else NOTE
         text = f"The client of {call.label} left at {duration(left.t - call.scope.t)}; "
         text += f"the app worked {duration(took)} more for nobody"
         text += f", and sent {count(len(sends), 'message')}" if sends else ""
