@@ -1,8 +1,9 @@
-"""Small files: pictures with a palette, in PNG, and in the PNGs within an SVG."""
+"""Files as they are sent: PNGs with a palette; SVGs that say what they show."""
 
 import io
 import re
 from base64 import b64decode, b64encode
+from html import escape
 from typing import Any
 
 from PIL import Image
@@ -22,9 +23,25 @@ def packed(image: Image.Image, said: PngInfo | None = None) -> bytes:
     return file.getvalue()
 
 
-def repacked(svg: str) -> str:
-    """Return an SVG whose pictures are packed."""
-    return re.sub(r"(?<=data:image/png;base64,)[^\"]+", _repacked, svg)
+STYLE = re.compile(r" *<defs>\s*<style[^>]*>\*\{([^}]*)\}</style>\s*</defs>\n")
+
+
+def told(svg: str, title: str, words: str) -> str:
+    """Return an SVG with a title and a description, its pictures packed.
+
+    What matplotlib sets for all elements is set for the picture alone: there may be others on a
+    page.
+    """
+    head, _, drawing = svg.partition("<metadata>")
+    drawing = drawing.partition("</metadata>")[2]
+    style = STYLE.search(drawing)
+    drawing = STYLE.sub("", re.sub(r"(?<=data:image/png;base64,)[^\"]+", _repacked, drawing), 1)
+    attributes = head.partition("<svg ")[2].rstrip().removesuffix(">")
+    return (
+        f'<svg {attributes} style="{style[1] if style else ""}" role="img" '
+        f'aria-label="{escape(title)}">\n <title>{escape(title)}</title>\n'
+        f" <desc>{escape(words)}</desc>{drawing}"
+    )
 
 
 def _repacked(found: re.Match[str]) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import nlargest
-from html import escape
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -27,7 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from asgi_lab.scene.model import Scene
 from asgi_lab.view import theme as look
 from asgi_lab.view.figure.letters import FONT, printable, shorten, width_of
-from asgi_lab.view.figure.packing import packed, repacked
+from asgi_lab.view.figure.packing import packed, told
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -299,15 +298,7 @@ class Page:
         self.axes.set_rasterization_zorder(CROWD if self.shapes > MANY else None)
         file = io.StringIO()
         FigureCanvasSVG(self.figure).print_figure(file, format="svg", metadata={"Date": None})
-        head, _, drawing = file.getvalue().partition("<metadata>")
-        drawing = repacked(drawing)
-        title = escape(printable(self.scene.title))
-        return (
-            f'<svg {head.partition("<svg ")[2].rstrip().removesuffix(">")} role="img" '
-            f'aria-label="{title}">\n <title>{title}</title>\n '
-            f"<desc>{escape(printable(self.scene.alt))}</desc>"
-            f"{drawing.partition('</metadata>')[2]}"
-        )
+        return told(file.getvalue(), printable(self.scene.title), printable(self.scene.alt))
 
 
 SETTINGS: Any = {
