@@ -23,7 +23,7 @@ from asgi_lab.lives import Lives
 from asgi_lab.source import caller, defined, is_library, place
 from asgi_lab.spec import common
 from asgi_lab.spec.case import Case, Finding
-from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, SEND
+from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.rules import group
 from asgi_lab.spec.step import CANCEL, Findings, answered, opened, step
 from asgi_lab.types import ASGIApp, Message, Receive, Scope, Send
@@ -147,6 +147,10 @@ class Door:
     def ends(self, verb: str, error: BaseException | None = None) -> None:
         """Take note of how the call ended."""
         frame, self._frame = self._frame, None
+        if verb == RETURN and (known := common.returned(self.case)) is not None:
+            self.case = known
+            self._leaves()
+            return
         if verb == RAISE and (wrong := wrong_call(error)):
             self.miscalled(wrong, (raised_at(error) if error else "", True))
         stopping = self.case.type == "lifespan" and self.case.stands == "stopping"
@@ -155,6 +159,10 @@ class Door:
             what = "the app was cancelled before it had answered lifespan.shutdown"
             findings += (Finding("L-5", what),)
         self._tell(findings, lambda: (raised_at(error) if error else place_of(frame), True))
+        self._leaves()
+
+    def _leaves(self) -> None:
+        """Look whether the scope is as it was."""
         if self.scope is not None:
             before, after = self._given, given(self.scope)
             if not all(map(is_, before, after)) and before != after:
@@ -195,40 +203,43 @@ class Door:
 
         What has passed the layer before this one, in the same case, leads to the same case here.
         """
-        layer, latest, asked = self.layer, self.verdicts.latest, self.verdicts.asked
+        layer, shared = self.layer, self.lives
 
         async def checked_receive() -> Message:
             case = self.case
-            if asked[0] is case:
-                self.case = asked[1]
+            before, after = shared.asked
+            if before is case:
+                self.case = after
             elif (known := common.asked(case)) is None:
                 self.asks()
             else:
                 self.case = known
-                asked[:] = case, known
+                shared.asked = (case, known)
             message = await receive()
             case = self.case
-            if latest[0] is case and latest[1] == id(message) and latest[3] < layer:
-                self.case = latest[2]
+            before, passed, after, by = shared.latest
+            if before is case and passed == id(message) and by < layer:
+                self.case = after
                 return message
             known = common.received(case, message)
             if known is None:
                 self.receives(message)
             else:
                 self.case = known
-                latest[:] = case, id(message), known, layer
+                shared.latest = (case, id(message), known, layer)
             return message
 
         async def checked_send(message: Message) -> None:
             faults: Findings = ()
             case = self.case
-            if latest[0] is case and latest[1] == id(message) and latest[3] > layer:
-                self.case = latest[2]
+            before, passed, after, by = shared.latest
+            if before is case and passed == id(message) and by > layer:
+                self.case = after
             elif (known := common.sent(case, message)) is None:
                 faults = self.sends(message)
             else:
                 self.case = known
-                latest[:] = case, id(message), known, layer
+                shared.latest = (case, id(message), known, layer)
             try:
                 await send(message)
             except asyncio.CancelledError:

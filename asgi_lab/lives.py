@@ -33,6 +33,11 @@ class Lives:
         """Connections under way: the call, and the identities of its scope and of its state."""
         self._scopes: set[int] = set()
         self._states: set[int] = set()
+        self.asked: tuple[Any, Any] = (None, None)
+        """When an app asked last, and might: the case before, and after."""
+        self.latest: tuple[Any, int, Any, int] = (None, 0, None, 0)
+        """Of the message looked at last, in which nothing was wrong: the case before, its identity,
+        the case after, and the layer. All are read and written at once: there may be threads."""
         self._told: set[tuple[str, str]] = set()
         """What has been said of scopes: a server's are all alike, so once is enough."""
 
@@ -46,19 +51,28 @@ class Lives:
 
     def begins(self, call: Call, scope: Any, loop: Any) -> tuple[Finding, ...]:
         """Take note of a call; return which rules of servers that breaks."""
-        if call.case.type == "lifespan":
+        standing = call.case.standing
+        if standing is None:
+            return ()
+        if standing.protocol == "lifespan":
             again = any(life.loop is loop for life in self._lives)
             self._lives.append(Life(call, scope, loop))
             what = "a lifespan begins while another is under way in this event loop"
             return (Finding("L-2", what),) if again else ()
-        if call.case.standing is None:
-            return ()
-        found = (*(self._early(loop) if self._lives else ()), *self._shared(scope))
         state = scope.get("state")
+        scopes, states = self._scopes, self._states
+        early = self._early(loop) if self._lives else ()
+        found: tuple[Finding, ...] = ()
+        if (
+            early
+            or id(scope) in scopes
+            or (state is not None and (self._lives or id(state) in states))
+        ):
+            found = (*early, *self._shared(scope))
         self._open[id(call)] = (call, id(scope), id(state))
-        self._scopes.add(id(scope))
+        scopes.add(id(scope))
         if state is not None:
-            self._states.add(id(state))
+            states.add(id(state))
         return found
 
     def _early(self, loop: Any) -> list[Finding]:
@@ -100,7 +114,7 @@ class Lives:
         _, scope, state = self._open.pop(id(call), (None, 0, 0))
         self._scopes.discard(scope)
         self._states.discard(state)
-        if call.case.type == "lifespan":
+        if self._lives and call.case.type == "lifespan":
             self._lives = [life for life in self._lives if life.call is not call]
 
 

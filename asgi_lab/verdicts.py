@@ -38,7 +38,7 @@ class Verdicts:
     """The findings of one connection."""
 
     __slots__ = ("_door", "_layers", "_noted", "_recorder", "_shown", "_waiting",
-                 "apps", "asked", "latest", "opening")  # fmt: skip
+                 "apps", "opening")  # fmt: skip
 
     def __init__(self, recorder: Recorder, door: int, layers: bool) -> None:
         self._recorder = recorder
@@ -48,19 +48,20 @@ class Verdicts:
         """The apps of its layers."""
         self.opening: tuple[Any, Any] | None = None
         """The scope looked at last, and what was known then."""
-        self.asked: list[Any] = [None, None]
-        """When the app asked last, and might: the case before and after."""
-        self.latest: list[Any] = [None, 0, None, 0]
-        """Of the message looked at last, in which nothing was wrong: the case before, its identity,
-        the case after, and the layer."""
-        self._waiting: dict[Key, list[tuple[int, str, Place]]] = {}
-        """Of faults of inner layers: the layer, what was seen, and where."""
-        self._shown: dict[tuple[str, str, int], int] = {}
-        """How many faults of a server each layer has shown."""
-        self._noted: dict[tuple[str, int, str], tuple[list[int], tuple[Any, ...]]] = {}
+        self._noted: dict[tuple[str, int, str], tuple[list[int], tuple[Any, ...]]] | None = None
+
+    def _begin(self) -> None:
+        """Make room for findings: most connections have none."""
+        if self._noted is None:
+            self._noted = {}
+            self._waiting: dict[Key, list[tuple[int, str, Place]]] = {}
+            """Of faults of inner layers: the layer, what was seen, and where."""
+            self._shown: dict[tuple[str, str, int], int] = {}
+            """How many faults of a server each layer has shown."""
 
     def of_app(self, layer: int, finding: Finding, where: Where) -> None:
         """Take note that the app called as this layer broke a rule."""
+        self._begin()
         key = (finding.rule, finding.type)
         waiting = self._waiting.setdefault(key, [])
         if layer:
@@ -77,6 +78,7 @@ class Verdicts:
 
     def of_server(self, layer: int, finding: Finding, where: Where) -> None:
         """Take note that whoever called this layer broke a server's rule."""
+        self._begin()
         key = (finding.rule, finding.type)
         count = self._shown[*key, layer] = self._shown.get((*key, layer), 0) + 1
         if any(self._shown.get((*key, outer), 0) >= count for outer in range(layer)):
@@ -104,6 +106,8 @@ class Verdicts:
         at, own = where
         if finding.rule in MILD and not own:
             return
+        self._begin()
+        assert self._noted is not None
         key = (finding.rule, layer, at)
         if key in self._noted:
             self._noted[key][0][0] += 1
@@ -122,6 +126,6 @@ class Verdicts:
 
     def close(self) -> None:
         """Tell, at the end, how often what came more than once came."""
-        for (_, layer, _), ((count,), pairs) in self._noted.items():
+        for (_, layer, _), ((count,), pairs) in (self._noted or {}).items():
             if count > 1:
                 self._append(layer, (*pairs, ("count", count)))

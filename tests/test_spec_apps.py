@@ -52,7 +52,7 @@ def test_the_short_way_finds_what_the_long_way_does(
 ) -> None:
     """What lets most messages pass at once is only faster: without it the findings are the same."""
     short = called(app_of(case), case)
-    for name in ("opened", "sent", "received", "asked"):
+    for name in ("opened", "sent", "received", "asked", "returned"):
         monkeypatch.setattr(common, name, lambda *_: None)
     long = called(app_of(case), case)
     assert [(e.layer, dict(e.data)) for e in short] == [(e.layer, dict(e.data)) for e in long]

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from asgi_lab.spec.case import Case, Marks, Progress, Request, read_version
-from asgi_lab.spec.machine import ASK, RECEIVE, SEND
+from asgi_lab.spec.machine import ASK, RECEIVE, RETURN, SEND
 from asgi_lab.spec.walk import Standing, begin, go
 
 PLAIN_NAME = re.compile(rb"[a-z0-9_.-]+").fullmatch
@@ -19,7 +19,7 @@ STREAMING = (("coming", "streaming"), ("whole", "streaming"))
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 _NO_PROGRESS, _NO_MARKS = Progress(), Marks()
-_FRESH = begin("http")
+_FRESH, _NOTHING = begin("http"), frozenset[str]()
 _new: Any = tuple.__new__  # half of what NamedTuple's own takes
 
 _request_of = itemgetter("http_version", "scheme", "method", "path", "raw_path", "query_string",
@@ -35,7 +35,8 @@ def opened(scope: Any) -> Case | None:
             _request_of(scope)
         )
         host, port = client
-        known = _setting(version, scheme, root, server, asgi["version"], asgi.get("spec_version"))
+        spec = asgi.get("spec_version")
+        known = _setting(version, scheme, root, server, asgi["version"], spec, *scope)
         if (
             known is None
             or method not in METHODS
@@ -50,27 +51,21 @@ def opened(scope: Any) -> Case | None:
             or type(port) is not int
             or type(headers) is not list
             or scope.get("extensions")
-            or not _texts(tuple(scope))
         ):
             return None
         found = known_headers(headers)
         if found is None or found[1]:
             return None
-        request = _new(Request, ("http", method, known, frozenset(), (), found[0]))
+        request = _new(Request, ("http", method, known, _NOTHING, (), found[0]))
         return _new(Case, (_FRESH, request, _NO_PROGRESS, _NO_MARKS))  # type: ignore[no-any-return]
     except Exception:
         return None  # some key is missing, or of another shape
 
 
 @lru_cache(64)
-def _texts(keys: tuple[Any, ...]) -> bool:
-    return all(type(key) is str for key in keys)
-
-
-@lru_cache(64)
 def _setting(*values: Any) -> tuple[int, ...] | None:
-    """Return the spec version, if all that a server says of itself is right."""
-    version, scheme, root, server, asgi, spec = values
+    """Return the spec version, if all that a server says of itself is right, and all keys are."""
+    version, scheme, root, server, asgi, spec, *keys = values
     host, port = server
     fine = (
         version in ("1.0", "1.1", "2")
@@ -78,6 +73,7 @@ def _setting(*values: Any) -> tuple[int, ...] | None:
         and type(version) is type(scheme) is type(root) is type(host) is type(asgi) is str
         and (type(port) is int or port is None)
         and (type(spec) is str or spec is None)
+        and all(type(key) is str for key in keys)
     )
     return read_version(spec) if fine else None
 
@@ -196,6 +192,19 @@ def asked(case: Case) -> Case | None:
 @lru_cache(256)
 def _asked(standing: Standing) -> Standing:
     return go(standing, ASK, "", {})[0]
+
+
+def returned(case: Case) -> Case | None:
+    """Take the return of the app."""
+    standing = case.standing
+    after = None if standing is None else _over(standing)
+    return None if after is None else _new(Case, (after, *case[1:]))
+
+
+@lru_cache(256)
+def _over(standing: Standing) -> Standing | None:
+    after, step = go(standing, RETURN, "", {})
+    return None if step.after is None else after
 
 
 def received(case: Case, message: Any) -> Case | None:
