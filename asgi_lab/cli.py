@@ -10,6 +10,7 @@ import click
 from asgi_lab import __version__
 
 VIEWS = ("timeline", "events", "sequence", "layers", "concurrency", "states", "summary")
+FORMATS = ("text", "json", "junit", "sarif", "github")
 SERVER_NAMES = ("uvicorn", "hypercorn", "daphne", "granian", "gunicorn", "lab")
 
 EXAMPLES = """\b
@@ -36,6 +37,8 @@ def main() -> None:
       asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
       asgi-lab diff a.jsonl b.jsonl    what differs between two recorded traces
       asgi-lab serve main:app          our own server, untraced
+      asgi-lab lab                     the course, in JupyterLab
+      asgi-lab check                   an exercise of the course, checked
     """  # noqa: D301
 
 
@@ -71,7 +74,8 @@ def view_options(command: Any) -> Any:
         click.option("--view", type=click.Choice(VIEWS), help="What to draw at the end."),
         click.option("--conn", type=int, metavar="N", help="The connection to draw, for the views of one."),
         click.option("--filter", "expression", metavar="EXPR", help="What to show, e.g. \"path=/api* total>100ms\"; recording is not affected."),
-        click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print the result."),
+        click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print the result; the last three: what is wrong, for CI."),
+        click.option("--strict", is_flag=True, help="Exit with 1 if a rule of ASGI is broken that must be kept, or a diagnosis warns."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -203,6 +207,24 @@ def show(**options: Any) -> None:
     from asgi_lab.commands.show import run_show
 
     sys.exit(run_show(**options))
+
+
+@main.command()
+@click.argument("diagnosis", metavar="[ID]", required=False)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def explain(diagnosis: str | None, style: str) -> None:
+    """List what can be diagnosed, or tell one: how it comes about, how to see and to mend it.
+
+    \b
+    Examples:
+      asgi-lab explain
+      asgi-lab explain LOOP-BLOCKED
+    """  # noqa: D301
+    from asgi_lab.commands.explain import run_explain
+
+    sys.exit(run_explain(diagnosis, style))
 
 
 @main.command()
@@ -389,3 +411,26 @@ def check(**options: Any) -> None:
     from asgi_lab.commands.check import run_check
 
     sys.exit(run_check(**options))
+
+
+@main.command()
+@click.argument("dir", required=False, type=click.Path(file_okay=False))
+@click.option("--copy-only", is_flag=True, help="Copy the course, and open nothing.")
+@click.option("--no-browser", is_flag=True, help="Start JupyterLab, and say where it is.")
+@click.option("--solutions", is_flag=True, help="Copy the solutions of the exercises, too.")
+@click.argument("jupyter_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- JUPYTER_OPTION ...]")
+def lab(**options: Any) -> None:
+    """Open the course in JupyterLab, in DIR or where you are; copied there at the first time.
+
+    What you have changed is never written over.
+
+    \b
+    Examples:
+      asgi-lab lab                 the course that you are in, or a new one in asgi-lab-course
+      asgi-lab lab ~/asgi          in this folder
+      asgi-lab lab --copy-only     the files alone
+      asgi-lab lab -- --port 9999  after --: JupyterLab's own options
+    """  # noqa: D301
+    from asgi_lab.commands.lab import run_lab
+
+    sys.exit(run_lab(**options))
