@@ -73,7 +73,7 @@ def report(rounds: int, seconds: float, names: list[str] | None = None) -> None:
 
         for kind in EXCHANGES:
             runs = each(kind)
-            rates(kind, runs)
+            rates(kind, runs, BARE, GOALS)
             if kind == "hello":
                 latencies(f"{CONNECTIONS} connections, as fast as they can", runs)
                 half = median(run.rate for run in runs[BARE]) / 2
@@ -84,13 +84,15 @@ def report(rounds: int, seconds: float, names: list[str] | None = None) -> None:
         print(f"{OTEL} has the provider {otel_provider()}.")
 
 
-def rates(kind: str, runs: dict[str, list[Run]]) -> None:
-    """Print the rates of one exchange."""
-    print(f"\n{kind}: exchanges a second, and a CPU second; both as parts of those untraced")
+def rates(
+    kind: str, runs: dict[str, list[Run]], base: str, goals: dict[tuple[str, str], float]
+) -> None:
+    """Print the rates of one exchange, and what part they are of those of `base`."""
+    print(f"\n{kind}: exchanges a second, and a CPU second; both as parts of those {base}")
     for name, each in runs.items():
-        rate = ratio([run.rate for run in each], [run.rate for run in runs[BARE]])
-        thrift = ratio([1 / run.cpu for run in each], [1 / run.cpu for run in runs[BARE]])
-        goal = GOALS.get((kind, name))
+        rate = ratio([run.rate for run in each], [run.rate for run in runs[base]])
+        thrift = ratio([1 / run.cpu for run in each], [1 / run.cpu for run in runs[base]])
+        goal = goals.get((kind, name))
         note = f"   goal {goal:.2f}" if goal else ""
         values = median(run.rate for run in each), median(1 / run.cpu for run in each)
         print(f"  {name:32} {values[0]:8,.0f}  {rate!s:18} {values[1]:8,.0f}  {thrift!s:18}{note}")

@@ -128,11 +128,11 @@ def test_headers_of_a_response() -> None:
             head = (await ask(server, get())).partition(b"\r\n\r\n")[0].split(b"\r\n")
             assert head[:5] == [OK.strip(), b"content-length: 2", b"b: 1", b"a: 2", b"b: 3"]
             assert head[5].startswith(b"date: ")
-            assert head[6:] == [b"server: asgi-lab", b"Connection: close"]
+            assert head[6:] == [b"server: asgi-lab", b"connection: close"]
             own = await ask(server, get("/own"))
             assert own.count(b"server: ") == 1
         async with serving(app, date_header=False, server_header=False) as (server, _):
-            assert b"b: 3\r\nConnection: close\r\n\r\n" in await ask(server, get())
+            assert b"b: 3\r\nconnection: close\r\n\r\n" in await ask(server, get())
 
     run(main())
 
@@ -502,7 +502,7 @@ def test_an_app_that_fails(
         ([{"type": "http.response.start", "status": True}], "expected a final status"),
         ([{"type": "http.response.start", "status": 200, "headers": [("a", "b")]}], "of bytes"),
         ([{"type": "http.response.start", "status": 200, "headers": 5}], "pairs of bytes"),
-        ([{"type": "http.response.start", "status": 200, "headers": [(b"a\n", b"")]}], "Illegal"),
+        ([{"type": "http.response.start", "status": 200, "headers": [(b"a\n", b"")]}], "a header"),
         (2 * [{"type": "http.response.start", "status": 200}], "expected http.response.body"),
         (
             [

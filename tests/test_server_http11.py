@@ -254,14 +254,14 @@ HEAD = GET.replace(b"GET", b"HEAD")
     [
         (GET, [FIVE], [b"hello"], b"content-length: 5\r\n", b"hello"),
         (GET, [FIVE], [b"he", b"", b"llo"], b"content-length: 5\r\n", b"hello"),
-        (GET, [], [b"he", b"llo"], b"Transfer-Encoding: chunked\r\n",
+        (GET, [], [b"he", b"llo"], b"transfer-encoding: chunked\r\n",
          b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
         (GET, [(b"transfer-encoding", b"gzip"), FIVE], [b"hello"], b"content-length: 5\r\n",
          b"hello"),
-        (OLD, [], [b"he", b"llo"], b"Connection: close\r\n", b"hello"),
-        (OLD, [FIVE], [b"hello"], b"content-length: 5\r\nConnection: close\r\n", b"hello"),
+        (OLD, [], [b"he", b"llo"], b"connection: close\r\n", b"hello"),
+        (OLD, [FIVE], [b"hello"], b"content-length: 5\r\nconnection: close\r\n", b"hello"),
         (HEAD, [FIVE], [b"hello"], b"content-length: 5\r\n", b""),
-        (HEAD, [], [b"he", b"llo"], b"Transfer-Encoding: chunked\r\n", b""),
+        (HEAD, [], [b"he", b"llo"], b"transfer-encoding: chunked\r\n", b""),
         (HEAD, [FIVE], [b""], b"content-length: 5\r\n", b""),
     ],
 )  # fmt: skip
@@ -299,10 +299,10 @@ def test_a_status_without_a_body(status: int, length: bytes) -> None:
         (100, [], "expected a final status, 200 to 999, got 100"),
         (True, [], "got True"),
         ("200", [], "got '200'"),
-        (200, [(b"a b", b"c")], "Illegal header name"),
-        (200, [(b"a", b"b\r\nc: d")], "Illegal header value"),
-        (200, [(b"content-length", b"five")], "bad Content-Length"),
-        (200, [FIVE, (b"content-length", b"6")], "conflicting Content-Length"),
+        (200, [(b"a b", b"c")], "expected a header, got b'a b'"),
+        (200, [(b"a", b"b\r\nc: d")], "expected a header, got b'a'"),
+        (200, [(b"content-length", b"five")], "expected one Content-Length"),
+        (200, [FIVE, (b"content-length", b"6")], "expected one Content-Length"),
     ],
 )
 def test_a_response_that_cannot_be(status: int, headers: Headers, message: str) -> None:

@@ -20,7 +20,7 @@ from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.http2 import Http2
 from asgi_lab.server.http2_events import Broken, Event, GoAway, Reset, Window
 from asgi_lab.server.http2_frames import PREFACE, Code
-from asgi_lab.server.http2_response import Response
+from asgi_lab.server.http2_response import StreamResponse
 from asgi_lab.server.request import Body, EndOfBody, Refused, Request
 
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, UPDATE, CONTINUATION = range(10)
@@ -694,11 +694,11 @@ def test_no_frames_raise(pieces: list[bytes]) -> None:
 )  # fmt: skip
 def test_what_is_no_response(status: Any, headers: Any) -> None:
     with pytest.raises(InvalidMessage):
-        Response(b"GET").start(status, headers)
+        StreamResponse(b"GET").start(status, headers)
 
 
 def test_what_is_made_of_a_head() -> None:
-    response = Response(b"GET")
+    response = StreamResponse(b"GET")
     response.start(200, [
         (b"X-Up", b" a "), (b"Connection", b"close"), (b"Transfer-Encoding", b"chunked"),
         (b"set-cookie", b"a"), (b"set-cookie", b"b"),
@@ -722,7 +722,7 @@ def test_what_is_made_of_a_head() -> None:
 def test_bodies(
     method: bytes, status: int, length: bytes | None, parts: list[bytes], sent: bytes
 ) -> None:
-    response = Response(method)
+    response = StreamResponse(method)
     response.start(status, [(b"content-length", length)] if length else [])
     pieces = [response.body(part, more=True) for part in parts[:-1]]
     assert b"".join([*pieces, response.body(parts[-1])]) == sent
@@ -730,7 +730,7 @@ def test_bodies(
 
 @pytest.mark.parametrize("parts", [[b"abc"], [b"a"], [b"a", b"bc"], [b"a", b""]])
 def test_bodies_of_another_length(parts: list[bytes]) -> None:
-    response = Response(b"GET")
+    response = StreamResponse(b"GET")
     response.start(200, [(b"content-length", b"2")])
     for part in parts[:-1]:
         response.body(part, more=True)
@@ -754,4 +754,4 @@ def test_the_protocol_needs_no_event_loop(name: str) -> None:
     assert "asyncio" not in modules
     ours = {(module or "").rpartition(".")[2] for module in modules
             if (module or "").startswith("asgi_lab.")}  # fmt: skip
-    assert ours <= {*PURE, "request", "failures"}
+    assert ours <= {*PURE, "request", "response", "failures"}

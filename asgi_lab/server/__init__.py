@@ -11,7 +11,8 @@ From the outside in, each module readable alone:
     connection          one client's connection: transport, session, flow, patience
     http_session        HTTP/1.1 on it, request after request
     exchange            one request and its response, as the app sees them: receive and send
-    http11, request     HTTP/1.1 itself: bytes in, events out; and what is refused
+    http11              HTTP/1.1 itself: bytes in, events out (`request`: which are refused;
+                        `response`: what an app may say, for HTTP/2 as well)
     websocket_session   a WebSocket on it
     conversation        a WebSocket as the app sees it: receive and send
     websocket           WebSocket itself: bytes in, events out
@@ -19,7 +20,7 @@ From the outside in, each module readable alone:
     http2               HTTP/2 itself: bytes in, events out (and `http2_state`, `http2_frames` ...)
     lingering           what is left when all has been said
 
-    scope, heads, calling, failures     between HTTP and ASGI
+    scope, calling, failures            between HTTP and ASGI
     flow, limits, proxies, config       what is counted, waited for, trusted, told
 """
 

@@ -42,12 +42,16 @@ class Config:
     date_header: bool = True
     observe: Observe | None = None
     state: dict[str, Any] | None = None
+    _second: int = field(default=-1, init=False)
+    _headers: Headers = field(default_factory=list, init=False)
 
     def default_headers(self) -> Headers:
         """Return the headers that a response has unless the app gives its own."""
-        headers = []
-        if self.date_header:  # RFC 9110, section 6.6.1
-            headers.append((b"date", formatdate(time.time(), usegmt=True).encode()))
-        if self.server_header:
-            headers.append((b"server", b"asgi-lab"))
-        return headers
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._headers = now, []
+            if self.date_header:  # RFC 9110, section 6.6.1
+                self._headers.append((b"date", formatdate(now, usegmt=True).encode()))
+            if self.server_header:
+                self._headers.append((b"server", b"asgi-lab"))
+        return self._headers

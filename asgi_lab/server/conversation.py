@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from asgi_lab.server.calling import call_app
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.flow import ClientDisconnected
-from asgi_lab.server.heads import checked_body, checked_headers
+from asgi_lab.server.response import checked_body, checked_headers
 from asgi_lab.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
@@ -115,7 +115,10 @@ class Conversation:
             await self._session.writable()
 
     def _accept(self, message: Message) -> None:
-        subprotocol, headers = message.get("subprotocol"), checked_headers(message)
+        subprotocol, headers = (
+            message.get("subprotocol"),
+            checked_headers(message.get("headers") or ()),
+        )
         if subprotocol is not None and subprotocol not in self.scope["subprotocols"]:
             offered = self.scope["subprotocols"]
             raise InvalidMessage(f"the client offers {offered}, and not {subprotocol!r}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from asgi_lab.server.calling import call_app
 from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.flow import ClientDisconnected
-from asgi_lab.server.heads import checked_body
+from asgi_lab.server.response import checked_body
 from asgi_lab.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ r"""HTTP/1.1, bytes in and events out: no socket, no loop, no clock (RFC 9112).
     http.body(b"hi")                                        # the whole response, as bytes
     http.next_request()                                     # the same connection, once more
 
-h11 knows the grammar, and which message may follow which. This module adds what a server owes
-beside it: limits, and the rules of `request`, which refuse what could be understood in two ways.
+h11 knows the grammar of a request. This module adds what a server owes beside it: limits, and the
+rules of `request`, which refuse what could be understood in two ways. The grammar of a response is
+so small that it stands here: `response` knows what may be said, and this is how.
 
 Laws:
 1. The same bytes give the same events however they are cut, but for where a body is cut.
@@ -15,12 +16,11 @@ Laws:
 3. After `Refused` nothing is read any more.
 """
 
-from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 
 import h11
 
-from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.request import (
     BLANK_LINE,
     Body,
@@ -36,6 +36,14 @@ from asgi_lab.server.request import (
     check_request_line,
     take_all,
 )
+from asgi_lab.server.response import Response, checked_headers, refusal
+
+PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+IGNORED = frozenset((b"transfer-encoding",))
+"""What an app may not say, because we do: ASGI "Response Start"."""
+
+CLOSE = (b"connection", b"close")
 
 
 class Http11:
@@ -56,10 +64,16 @@ class Http11:
         self._searched = 0  # bytes of a head known to hold no blank line
         self._cut = take_all
         self._received = 0  # bytes of body
-        self._left: int | None = None  # bytes that our Content-Length still promises
-        self._method = b""
-        self._head: h11.Response | None = None  # not sent yet
-        self._bodiless = False
+        self._response = Response(b"")
+        self._old = False  # HTTP/1.0
+        self._client_closes = self._closes = True  # after this response, as far as we know
+        self._continued = False
+        self._head = b""  # not sent yet
+        self._chunked = False
+        self.keeps_alive = False
+        """Whether the connection may carry another request, once this one has come."""
+        self.can_respond = True
+        """Whether no part of a response has been sent."""
         self.framed = True
         """Whether the client can tell an unfinished response from a complete one."""
 
@@ -82,7 +96,7 @@ class Http11:
     def next_request(self) -> list[Event]:
         """Go on to the next request, once both sides of this one are complete."""
         self._begin()
-        return self.receive(b"")
+        return self.receive(b"") if self._unread else []
 
     @property
     def unread(self) -> int:
@@ -102,7 +116,8 @@ class Http11:
     @property
     def awaits_continue(self) -> bool:
         """Whether the client holds its body back until it is asked for (RFC 9110, 10.1.1)."""
-        return self._h11.they_are_waiting_for_100_continue
+        asked = self._h11.they_are_waiting_for_100_continue and not self.request_complete
+        return asked and not self._continued and self.can_respond
 
     def _read_head(self, events: list[Event]) -> None:
         head = self._take_head()
@@ -112,12 +127,20 @@ class Http11:
         self._h11.receive_data(head)
         parsed = self._h11.next_event()
         assert isinstance(parsed, h11.Request)
-        request = Request(parsed.method, parsed.target, list(parsed.headers), parsed.http_version)
-        self._method = request.method
+        headers = [(name.lower(), value) for name, value in parsed.headers.raw_items()]
+        request = Request(parsed.method, parsed.target, headers, parsed.http_version)
+        self._old = request.http_version < b"1.1"
+        # Section 9.3: HTTP/1.1 goes on unless somebody says otherwise; 1.0 ends.
+        self._client_closes = self._old or b"close" in request.values(b"connection")
+        self._response = Response(request.method)
         check_request(request, self._max_body)
         events.append(request)
-        if request.values(b"transfer-encoding"):
+        names = {name for name, _ in headers}
+        if b"transfer-encoding" in names:
             self._cut = Chunks(self._max_head).take
+        elif b"content-length" not in names:  # there is none: section 6.3
+            self._end_body(events)
+            return
         self._read_next = self._read_body
         self._read_body(events)
 
@@ -148,12 +171,14 @@ class Http11:
                 events.append(Body(bytes(event.data)))
             else:
                 self._unread = bytearray(self._h11.trailing_data[0]) + self._unread
-                self._read_next = self._read_nothing
-                events.append(EndOfBody())
+                self._end_body(events)
                 return
 
+    def _end_body(self, events: list[Event]) -> None:
+        self._read_next = self._read_nothing
+        events.append(EndOfBody())
+
     def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        # Without a body h11 knows the end at once, and nothing that follows is handed to it.
         while (event := self._h11.next_event()) is h11.NEED_DATA:
             if not (piece := self._cut(self._unread)):
                 break
@@ -164,87 +189,66 @@ class Http11:
 
     # What the server sends.
 
-    def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def start(
+        self, status: int, headers: Any, defaults: Headers | None = None, close: bool = False
+    ) -> None:
         """Begin a response; its head goes out with the first part of its body.
 
-        Without a Content-Length the body is chunked, and the app's Transfer-Encoding is ignored
-        (ASGI "Response Start"). Raises `InvalidMessage`.
+        `defaults` count where there are no such headers; `close` says that it is the last one.
+        Raises `InvalidMessage`.
         """
-        if type(status) is bool or not isinstance(status, int) or not 200 <= status <= 999:
-            raise InvalidMessage(f"expected a final status, 200 to 999, got {status!r}")
-        ignored = {b"transfer-encoding", b"content-length" if status == 204 else b""}
-        kept = [(name, value) for name, value in headers if name.lower() not in ignored]
-        try:
-            head = h11.Response(status_code=status, headers=kept, reason=_phrase(status))
-        except h11.LocalProtocolError as error:
-            raise InvalidMessage(str(error)) from None
-        without = status in (204, 304)
-        lengths = [int(value) for name, value in head.headers if name == b"content-length"]
-        self._left = 0 if without else lengths[0] if lengths else None
-        self._bodiless = without or self._method == b"HEAD"
-        self.framed = bool(lengths) or without or self._h11.their_http_version == b"1.1"
-        self._head = head
+        fields = self._response.fields(status, headers, defaults or [], IGNORED)
+        # RFC 9112, section 6: of known length, or chunked, or to the end of the connection, which
+        # is all that HTTP/1.0 knows.
+        chunked = self._response.length is None and not self._old
+        self.framed = chunked or self._response.length is not None
+        if chunked:
+            fields.append((b"transfer-encoding", b"chunked"))
+        self._chunked = chunked and not self._response.bodiless
+        said = [value.lower() for name, value in fields if name == b"connection"]
+        self._closes = (
+            close or self._client_closes or not self.framed or b"close" in b",".join(said)
+        )
+        if self._closes:  # section 9.6
+            fields = [*(field for field in fields if field[0] != b"connection"), CLOSE]
+        self._head = head(status, fields)
 
     def body(self, data: bytes, more: bool = False) -> bytes:
         """Return the next bytes of the response. Raises `InvalidMessage` before it changes."""
-        self._check_length(len(data), more)
-        sent = []
-        if self._head is not None:
-            sent.append(self._h11.send(self._head))
-            self._head = None
-        if data and not self._bodiless:
-            sent.append(self._h11.send(h11.Data(data=data)))
-        if not more:
-            sent.append(self._h11.send(h11.EndOfMessage()))
-        return b"".join(sent)
-
-    def _check_length(self, size: int, more: bool) -> None:
-        if self._left is None:
-            return
-        left = self._left - size
-        if left < 0:
-            raise InvalidMessage(f"the body is {-left} bytes longer than Content-Length says")
-        if left and not more and not self._bodiless:
-            raise InvalidMessage(f"the body is {left} bytes shorter than Content-Length says")
-        self._left = left
+        data = self._response.body(data, more)
+        if self._chunked:  # section 7.1
+            data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            data = data if more else data + b"0\r\n\r\n"
+        begun, self._head = self._head, b""
+        self.can_respond = False
+        self.keeps_alive = not more and not self._closes
+        return begun + data if begun else data
 
     def continue_(self) -> bytes:
         """Ask for a body that is held back: `100 Continue`."""
-        response = h11.InformationalResponse(status_code=100, headers=[], reason=_phrase(100))
-        return self._h11.send(response)
+        self._continued = True
+        return head(100, [])
 
-    def switch(self, headers: Headers) -> tuple[bytes, bytes]:
+    def switch(self, headers: Headers, defaults: Headers | None = None) -> tuple[bytes, bytes]:
         """Leave HTTP: return `101 Switching Protocols`, and the bytes that are not HTTP.
 
         Raises `InvalidMessage`.
         """
-        try:
-            head = h11.InformationalResponse(status_code=101, headers=headers, reason=_phrase(101))
-        except h11.LocalProtocolError as error:
-            raise InvalidMessage(str(error)) from None
-        return self._h11.send(head), bytes(self._unread)
+        fields = checked_headers(headers)
+        names = {name for name, _ in fields}
+        fields += [field for field in defaults or () if field[0] not in names]
+        self.can_respond = False
+        return head(101, fields), bytes(self._unread)
 
     def refuse(self, status: int, reason: str, headers: Headers) -> bytes:
         """Return a whole response of a few words, the last one on this connection."""
-        text = reason.encode("utf-8", "replace") + b"\n"
-        length = str(len(text)).encode()
-        more = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)]
-        self.start(status, [*more, (b"connection", b"close"), *headers])
+        own, text = refusal(reason)
+        self.start(status, [*own, *headers], close=True)
         return self.body(text)
 
-    @property
-    def can_respond(self) -> bool:
-        """Whether no part of a response has been sent."""
-        return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
-    @property
-    def keeps_alive(self) -> bool:
-        """Whether the connection may carry another request, once this one has come."""
-        return self._h11.our_state is h11.DONE
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""  # optional: RFC 9112, section 4
+def head(status: int, fields: Headers) -> bytes:
+    """Return a status line and fields: RFC 9112, sections 4 and 5. The phrase is optional."""
+    lines = [b"HTTP/1.1 %d %b" % (status, PHRASES.get(status, b""))]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -34,9 +34,9 @@ from asgi_lab.server.http2_frames import (
     window_update,
 )
 from asgi_lab.server.http2_request import Incoming, Malformed, check_trailers, read_head
-from asgi_lab.server.http2_response import refusal
 from asgi_lab.server.http2_state import WINDOW, begin
 from asgi_lab.server.request import Body, EndOfBody, Headers, Refusal, Refused, check_request
+from asgi_lab.server.response import refusal
 
 
 class Http2:
@@ -213,7 +213,8 @@ class Http2:
 
     def refuse(self, stream: int, status: int, reason: str, headers: Headers) -> None:
         """Answer with a few words; without them, if there is no room or a HEAD was asked for."""
-        head, text = refusal(status, reason, headers)
+        own, text = refusal(reason)
+        head = [(b":status", b"%d" % status), *own, *headers]
         if self._incoming[stream].method == b"HEAD":
             text = b""
         elif len(text) > self.room(stream):

@@ -13,16 +13,13 @@ import re
 from dataclasses import dataclass
 
 from asgi_lab.server.http2_frames import Frame
-from asgi_lab.server.request import Headers, Request
+from asgi_lab.server.request import LENGTH, NAME, VALUE, Headers, Request
 
-NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
-VALUE = re.compile(rb"([\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
 METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PATH = re.compile(rb"(?:/[\x21-\x7e]*|\*)")
-LENGTH = re.compile(rb"[0-9]{1,20}")
-OF_CONNECTION = {
-    b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"
-}  # fmt: skip
+OF_CONNECTION = frozenset(
+    (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
+)
 """Fields of HTTP/1 that are about its connection: not in HTTP/2 (section 8.2.2)."""
 
 PSEUDO = {b":method", b":scheme", b":authority", b":path"}

@@ -12,11 +12,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from asgi_lab.server.exchange import Exchange
-from asgi_lab.server.failures import InvalidMessage
 from asgi_lab.server.flow import ClientDisconnected, Timer
-from asgi_lab.server.heads import checked_headers, with_defaults
 from asgi_lab.server.http2_frames import Code
-from asgi_lab.server.http2_response import Response
+from asgi_lab.server.http2_response import StreamResponse
+from asgi_lab.server.response import head_of
 from asgi_lab.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Stream:
 
     def __init__(self, session: "Http2Session", number: int, method: bytes, scope: Scope) -> None:
         self.number = number
-        self.http = Response(method)
+        self.http = StreamResponse(method)
         self.over = False
         """Whether nothing more is sent: all has been said, or the stream has been reset."""
         self.running = True
@@ -97,10 +96,7 @@ class Stream:
 
     def start(self, message: Message) -> None:
         """Begin the response. Raises `InvalidMessage`."""
-        if "status" not in message:
-            raise InvalidMessage(f"expected a status in {message.get('type')}")
-        defaults = self._session.connection.config.default_headers()
-        self.http.start(message["status"], with_defaults(checked_headers(message), defaults))
+        self.http.start(*head_of(message), self._session.connection.config.default_headers())
 
     def write(self, data: bytes) -> None:
         """Take a part of the response's body; `writable` sends it."""

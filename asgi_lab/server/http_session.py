@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from asgi_lab.server.exchange import Exchange
-from asgi_lab.server.heads import start_response
 from asgi_lab.server.http11 import Http11
 from asgi_lab.server.request import Body, EndOfBody, Event, Refused, Request
+from asgi_lab.server.response import head_of
 from asgi_lab.server.scope import http_scope
 from asgi_lab.server.websocket import check_handshake
 from asgi_lab.server.websocket_session import WebSocketSession
@@ -187,7 +187,7 @@ class HttpSession:
         """Begin the response. Raises `InvalidMessage`."""
         # A body that is still held back may come or not: nothing can be read behind it.
         close = self._ending or self.http.awaits_continue
-        start_response(self.http, message, self._connection.config.default_headers(), close)
+        self.http.start(*head_of(message), self._connection.config.default_headers(), close)
 
     def response_complete(self) -> None:
         """Go on to the next request, or close."""

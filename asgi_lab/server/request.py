@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 Headers = list[tuple[bytes, bytes]]
 
+NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+VALUE = re.compile(rb"([\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?")
+LENGTH = re.compile(rb"[0-9]{1,20}")
+"""A field's lowercase name, a value without the space around it, that of Content-Length: RFC 9110,
+sections 5.1, 5.5 and 8.6."""
+
 BLANK_LINE = re.compile(rb"\n\r?\n")
+GOOD_LINES = re.compile(rb"(?:(?![ \t])[\t\x20-\x7e\x80-\xff]++\r\n)*+(?:\r\n)?+")
 BAD_LINES = re.compile(rb"(?m)(?P<folded>^[ \t])|\r(?!\n)|(?<!\r)\n|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 CODINGS = re.compile(rb"(?im)^transfer-encoding:(.*)")
 
@@ -40,8 +47,9 @@ class Request:
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of a header whose value is a list, lowercase, in order."""
-        lines = b",".join(value for key, value in self.headers if key == name)
-        return [word for part in lines.split(b",") if (word := part.strip(b" \t").lower())]
+        lines = [value for key, value in self.headers if key == name]
+        parts = b",".join(lines).split(b",") if lines else []
+        return [word for part in parts if (word := part.strip(b" \t").lower())]
 
     @property
     def upgrades(self) -> bool:
@@ -114,6 +122,8 @@ def check_lines(lines: bytes) -> None:
     Spaces could replace a fold (RFC 9112, section 5.2), and in safe places a control character may
     stay (RFC 9110, section 5.5); but what the app makes of either, no server knows.
     """
+    if GOOD_LINES.fullmatch(lines):
+        return
     bad = BAD_LINES.search(lines)
     if bad and bad["folded"]:
         raise Refusal(400, "a header goes on in the next line")
@@ -161,10 +171,12 @@ def check_target(request: Request) -> None:
     target = request.target
     if request.method == b"CONNECT":
         raise Refusal(501, "this is no proxy")
+    if target.startswith(b"/") and b"#" not in target:
+        return
     absolute = ABSOLUTE.fullmatch(target)
     right_host = absolute is not None and absolute[1] and HOST.fullmatch(absolute[1])
     asterisk = target == b"*" and request.method == b"OPTIONS"
-    if not (target.startswith(b"/") or right_host or asterisk) or b"#" in target:
+    if not (right_host or asterisk) or b"#" in target:
         raise Refusal(400, f"the target is no path: {target[:80]!r}")
 
 

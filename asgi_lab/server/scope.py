@@ -47,7 +47,7 @@ def place(request: Request, root_path: str) -> dict[str, Any]:
     A `root_path` is what a proxy has cut off, and `path` has it again.
     """
     target, headers = request.target, list(request.headers)
-    if absolute := ABSOLUTE.fullmatch(target):
+    if not target.startswith(b"/") and (absolute := ABSOLUTE.fullmatch(target)):
         headers = [(b"host", absolute[1]), *(pair for pair in headers if pair[0] != b"host")]
         target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
     raw_path, _, query = target.partition(b"?")

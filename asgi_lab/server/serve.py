@@ -142,8 +142,11 @@ class Server:
     async def _listen(self) -> None:
         loop, (host, port) = asyncio.get_running_loop(), self._address
         if self._sock is not None:
+            # asyncio sends without delay (TCP_NODELAY) if a socket says that it is of TCP, which
+            # one says only if it was made so, or looks.
+            sock = socket.socket(fileno=self._sock.detach())
             create: Any = loop.create_server if port is not None else loop.create_unix_server
-            self._listener = await create(self._connect, sock=self._sock, ssl=self._ssl)
+            self._listener = await create(self._connect, sock=sock, ssl=self._ssl)
             return
         if port is None:
             self._listener = await loop.create_unix_server(self._connect, host, ssl=self._ssl)

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from asgi_lab.server.conversation import Conversation
-from asgi_lab.server.heads import start_response, with_defaults
 from asgi_lab.server.http11 import Http11
 from asgi_lab.server.request import Headers, Request
+from asgi_lab.server.response import head_of
 from asgi_lab.server.scope import websocket_scope
 from asgi_lab.server.websocket import Broken, Closed, Event, Message, Ping, WebSocket, agree
 from asgi_lab.types import Message as AsgiMessage
@@ -133,7 +133,7 @@ class WebSocketSession:
         """Answer the handshake: 101. Raises `InvalidMessage`."""
         agreed, deflate = agree(self._request, subprotocol)
         defaults = self._connection.config.default_headers()
-        head, frames = self._http.switch(agreed + with_defaults(headers, defaults))
+        head, frames = self._http.switch(agreed + headers, defaults)
         self._connection.write(head)
         self.conversation.opened()
         self._wire = WebSocket(deflate, self._limits.message)
@@ -150,7 +150,8 @@ class WebSocketSession:
 
     def deny(self, message: AsgiMessage) -> None:
         """Begin a response that denies the handshake. Raises `InvalidMessage`."""
-        start_response(self._http, message, self._connection.config.default_headers(), True)
+        defaults = self._connection.config.default_headers()
+        self._http.start(*head_of(message), defaults, close=True)
 
     def deny_body(self, body: bytes, more: bool) -> None:
         """Send a part of it. Raises `InvalidMessage`."""
