@@ -30,6 +30,9 @@ trace: $(VENV)/.sample ## trace the bundled FastAPI sample, driven by a few requ
 	  -r 'GET /fast' -r 'GET /slow' -r 'GET /stream' -r 'WS /echo hello | goodbye' \
 	  -r 'GET /thread' -r 'GET /blocking' -r 'GET /fast?late=yes' -r 'GET /fail'
 
+lab: $(VENV)/.dev ## open the course in JupyterLab, in a copy of your own (course/)
+	$(BIN)/asgi-lab lab course
+
 test: lint types ## lint, types and all tests (what CI runs)
 	$(BIN)/python -m pytest -n 2
 
@@ -61,6 +64,9 @@ notebooks: $(VENV)/.dev ## make the chapters and the exercises from their source
 notebooks-check: $(VENV)/.dev ## run each chapter in a fresh kernel: its texts are those that are kept
 	ASGI_LAB_STATIC=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
 	  -n 2 --dist loadfile notebooks/
+
+wheel-check: $(VENV)/.dev ## build the package, install it elsewhere: the course is in it
+	$(BIN)/python -m proofs.wheel
 
 format: $(VENV)/.dev ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .

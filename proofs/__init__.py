@@ -1,7 +1,8 @@
-"""Is it so? Two claims of virtual time, put to the proof; each exits with 1 if it does not hold.
+"""Is it so? Claims, put to the proof, two of them of virtual time; each exits with 1 if it does not hold.
 
     python -m proofs.determinism     the same trace on any Python, hash seed and load (minutes)
     python -m proofs.truth           what virtual time says, beside the real clock (a minute)
+    python -m proofs.wheel           the package, installed: the course is in it (two minutes)
 
 What is run is in `tests.experiments`.
 """

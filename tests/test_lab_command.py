@@ -148,4 +148,4 @@ def test_without_jupyterlab_it_says_what_to_install(tmp_path: Path) -> None:
     )
     with Command("-c", script, cwd=tmp_path, program=sys.executable, start=()) as told:
         assert told.finish() == 2
-    assert "JupyterLab is not installed: pip install 'asgi-lab[notebooks]'" in told.stderr
+    assert "JupyterLab is not installed: pip install 'asgi-lab[course]'" in told.stderr

@@ -39,7 +39,7 @@ def run_lab(
     if copy_only:
         return 0
     if importlib.util.find_spec("jupyterlab") is None:
-        return fail("JupyterLab is not installed: pip install 'asgi-lab[notebooks]'")
+        return fail("JupyterLab is not installed: pip install 'asgi-lab[course]'")
     return open_lab(target, no_browser, jupyter_args)
 
 
