@@ -1,4 +1,4 @@
-"""Is it so? Claims, put to the proof, two of them of virtual time; each exits with 1 if it does not hold.
+"""Is it so? Claims, put to the proof; each exits with 1 if it does not hold.
 
     python -m proofs.determinism     the same trace on any Python, hash seed and load (minutes)
     python -m proofs.truth           what virtual time says, beside the real clock (a minute)
