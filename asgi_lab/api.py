@@ -33,8 +33,8 @@ def trace(
     - `layers`: note what passes at each middleware, not only at the server.
     - `rules`: check what passes against the rules of ASGI (`asgi-lab rules`); of each that is
       broken, an event `finding` says who broke it, and at which line.
-    - `watchdog`: seconds for which the event loop may be held before a thread looks which line holds
-      it, noted as an event `block`; None for no watchdog.
+    - `watchdog`: seconds for which the event loop may be held before a thread looks which line
+      holds it, noted as an event `block`; None for no watchdog.
     - `redact`: mask credentials, cookies and secret-sounding values before anything is kept.
     - `max_events`: how many events to keep in memory; the oldest are dropped, and counted.
     - `record`: a file to write the trace to as it grows (`.jsonl`, or `.jsonl.gz`); by default the
@@ -52,9 +52,7 @@ def trace(
         raise TypeError(f"expected an ASGI or WSGI app, got {type(app).__name__}: {app!r:.80}")
     else:
         inner = single_callable(app) if interface == "asgi2" else app
-        tracer = Tracer(
-            inner, recorder, run=run, layers=layers, rules=rules, watchdog=watchdog
-        )
+        tracer = Tracer(inner, recorder, run=run, layers=layers, rules=rules, watchdog=watchdog)
     tracer.ticker.warn = _warn
     if path := record or os.environ.get(RECORD_VARIABLE):
         tracer.ticker.record(Path(path))

@@ -188,7 +188,7 @@ def decode(record: Record, seq: int, origin: int) -> Event:
 def decode_all(
     records: Sequence[Record], first: int, origin: int, layers: bool = True
 ) -> list[Event]:
-    """Return the events of records `first`, `first + 1`, ...; without inner layers if so wanted.
+    """Return the events of records `first`, `first + 1`, ...; of inner layers only if so wanted.
 
     The garbage collector rests meanwhile: it would walk the growing list again and again, three
     times as long as it takes to make it, and there is nothing in it to collect.
@@ -197,7 +197,7 @@ def decode_all(
         return [
             decode(record, first + index, origin)
             for index, record in enumerate(records)
-            if layers or not record[2] & 255
+            if layers or not record[2] & 255 or record[1] == "finding"
         ]
 
 

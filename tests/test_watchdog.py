@@ -95,11 +95,12 @@ def line(function: Any, offset: int) -> str:
 def test_a_block_names_request_line_and_call(
     loop: str, work: Any, lines: list[str], calls: set[str]
 ) -> None:
-    (block,) = serve(work, loop)
-    assert block.conn == 1
-    assert block.data["at"] in lines
-    assert block.data["call"] in calls
-    assert block.took >= LIMIT * 1e9
+    blocks = serve(work, loop)
+    assert {block.conn for block in blocks} == {1}
+    assert {block.data["at"] for block in blocks} <= {*lines}
+    assert {block.data["call"] for block in blocks} <= calls
+    assert all(block.took >= LIMIT * 1e9 for block in blocks)
+    assert len({block.began for block in blocks}) == 1  # what goes on for long is told again
 
 
 @pytest.mark.parametrize("run", [True, False])

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from asgi_lab.commands import exports
+from asgi_lab.commands.diagnoses import print_diagnoses, strict_code
 from asgi_lab.commands.output import fail, make_console, warn
+from asgi_lab.diagnose.formats import FORMATS
 from asgi_lab.events import Trace
 from asgi_lab.files import TraceFileError, read_trace
 from asgi_lab.report import report
@@ -19,6 +21,7 @@ def run_show(
     conn: int | None,
     expression: str | None,
     style: str,
+    strict: bool = False,
     **exported: str | None,
 ) -> int:
     """Print the views of a file, or write what is asked for instead; return the exit code."""
@@ -39,9 +42,10 @@ def run_show(
             chosen = trace.filter(expression) if expression else trace
         except ValueError as error:
             return fail(str(error))
-        return exports.write(chosen, given)
+        return exports.write(chosen, given) or (strict_code(trace) if strict else 0)
     views = [view] if view else ["timeline", "summary"]
-    return show_trace(make_console()[0], trace, views, conn, expression, style)
+    code = show_trace(make_console()[0], trace, views, conn, expression, style)
+    return code or (strict_code(trace) if strict else 0)
 
 
 def show_trace(
@@ -57,12 +61,17 @@ def show_trace(
         chosen = trace.filter(expression) if expression else trace
     except ValueError as error:
         return fail(str(error))
+    only = None if expression is None else {event.conn for event in chosen.events}
     if style == "json":
-        json.dump(report(chosen), console.file)
+        found = [one for one in trace.diagnose() if only is None or not only.isdisjoint(one.conns)]
+        json.dump({**report(chosen), "diagnoses": [one.as_json() for one in found]}, console.file)
         console.file.write("\n")
         console.file.flush()
         return 0
-    only = None if expression is None else {event.conn for event in chosen.events}
+    if style in FORMATS:
+        console.file.write(FORMATS[style](trace, only))
+        console.file.flush()
+        return 0
     code = 0
     for number, name in enumerate(views):
         if number:
@@ -74,4 +83,6 @@ def show_trace(
         except ValueError as error:
             code = fail(str(error))
             conn = None  # the views that follow are drawn all the same
+    if "summary" in views:
+        print_diagnoses(console, trace, only)
     return code

@@ -14,6 +14,7 @@ from asgi_lab.adapters.servers import Options
 from asgi_lab.adapters.session import Session
 from asgi_lab.client import Request, parse_header, parse_request
 from asgi_lab.commands import exports
+from asgi_lab.commands.diagnoses import print_diagnoses, strict_code
 from asgi_lab.commands.interrupts import interrupt, interruptible
 from asgi_lab.commands.output import USAGE, Output, fail, make_console, warn
 from asgi_lab.commands.show import show_trace
@@ -135,7 +136,7 @@ def _title(session: Session, driven: bool) -> str:
 def _show(session: Session, console: Console, watcher: Silent, given: Given) -> int:
     """Show what was recorded, and say where it is kept; return the exit code."""
     code = 0
-    if session.recorder.total or given["style"] == "json":
+    if session.recorder.total or given["style"] != "text":
         cost = session.collector.cost + round(session.recorder.total * event_cost())
         views = dict.fromkeys(view for view in (given["view"], "summary") if view)
         unseen = [view for view in views if view not in watcher.shown]
@@ -145,12 +146,15 @@ def _show(session: Session, console: Console, watcher: Silent, given: Given) -> 
             # the same as below, without reading a million events again
             total = session.recorder.total
             console.print(summary(watcher.measures, console.width, session.lost, cost, total))
+            print_diagnoses(console, session.trace)
         else:
             trace = session.trace
             trace = replace(trace, header={**trace.header, "cost": cost})
             code = show_trace(
                 console, trace, unseen, given["conn"], given["expression"], given["style"]
             )
+        if given["strict"]:
+            code = code or strict_code(session.trace)
     if session.recorded:
         file = session.recorded
         warn(f"the trace is in {file}; to see it again: asgi-lab show {quote(str(file))}")

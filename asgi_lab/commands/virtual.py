@@ -11,6 +11,7 @@ from typing import Any
 from asgi_lab.adapters.target import TargetError, load_target
 from asgi_lab.clock import VirtualTimeError, virtual
 from asgi_lab.commands import exports
+from asgi_lab.commands.diagnoses import strict_code
 from asgi_lab.commands.output import USAGE, fail, make_console, warn
 from asgi_lab.commands.show import show_trace
 from asgi_lab.commands.trace import read_requests
@@ -98,7 +99,7 @@ def finish(trace: Trace, given: Mapping[str, Any]) -> int:
         except OSError as error:
             return fail(f"cannot write {error.filename}: {error.strerror}")
     code = 0
-    if trace.events or given["style"] == "json":
+    if trace.events or given["style"] != "text":
         views = (
             [] if given["quiet"] else list(dict.fromkeys((given["view"] or "timeline", "summary")))
         )
@@ -115,4 +116,6 @@ def finish(trace: Trace, given: Mapping[str, Any]) -> int:
     if given["record"]:
         file = Path(given["record"])
         warn(f"the trace is in {file}; to see it again: asgi-lab show {quote(str(file))}")
-    return USAGE if code else 0
+    if code:
+        return USAGE
+    return strict_code(trace) if given["strict"] else 0

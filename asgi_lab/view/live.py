@@ -21,6 +21,7 @@ from asgi_lab.events import Event
 from asgi_lab.loop import SECOND
 from asgi_lab.measures import Measures
 from asgi_lab.plain import clean, count
+from asgi_lab.view.alarms import Alarms
 from asgi_lab.view.frame import (
     Choice,
     Only,
@@ -46,6 +47,9 @@ LAG = 0.25
 
 DETAIL = 10
 """Lines of events below the table, at most."""
+
+ALARMS = 4
+"""Lines of what has gone wrong, at most."""
 
 ENDS = ("return", "raise", "cancel")
 
@@ -80,6 +84,7 @@ class Live:
         self._lock = threading.Lock()
         self._screen: Screen | None = None
         self._plain = PlainLines(console)
+        self._alarms = Alarms()
         self._size: tuple[int, int] | None = None
         self._fed = 0.0
         self._stopped = False
@@ -122,12 +127,14 @@ class Live:
                 self.measures.gap()
             self.measures.feed(events)
             self._fed = time.monotonic()
+            alarms = self._alarms.feed(events)
             if self.drawing:
                 self._recent.extend(events)
             if self.drawing and self._only is None:
                 return
             wanted = self._ended(events)
             if not self.drawing:
+                self._plain.tell(alarms)
                 self._plain.show(wanted, self.measures)
 
     def _ended(self, events: Sequence[Event]) -> list[Connection]:
@@ -173,9 +180,11 @@ class Live:
         self._size = size
 
     def _lines(self, width: int, height: int, now: int) -> list[Text]:
-        foot = [Text(), status_line(self.measures, now, width, self.dropped, self.hidden)]
+        status = status_line(self.measures, now, width, self.dropped, self.hidden)
+        alarms = self._alarms.lines(width, min(ALARMS, height // 6))
+        foot = [Text(), *alarms, status]
         below = min(DETAIL, height // 3)
-        room = max(height - below - 5, 1)
+        room = max(height - below - 5 - len(alarms), 1)
         shown = self._choice.rows(self.measures, min(room, self.rows or room), now)
         if not shown:
             return [Text("no requests yet", QUIET), *foot]

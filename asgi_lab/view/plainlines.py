@@ -43,6 +43,10 @@ class PlainLines:
                 self._skipped += 1
         self._write(lines)
 
+    def tell(self, alarms: Sequence[str]) -> None:
+        """Print what has gone wrong."""
+        self._write(alarms)
+
     def rest(self) -> None:
         """Print how many more there were."""
         self._write(self._counter())
