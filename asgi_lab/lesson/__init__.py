@@ -5,6 +5,7 @@
     check("05.1", app)                                       # an exercise, in a notebook
     expect(trace).sends("http.response.start").once()        # an expectation of a trace
     predict("How long for 20?", "1 s", "5 s", "20 s")        # a question, answered by the trace
+    serve_here(app)                                          # a server that a browser can visit
     explore_workers()                                        # a picture with sliders
 
 Names are loaded when first used.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_lab.lesson.notebook import check as check
     from asgi_lab.lesson.notebook import hint as hint
     from asgi_lab.lesson.quiz import predict as predict
+    from asgi_lab.lesson.serving import serve_here as serve_here
 
 _HOMES = {
     "Failed": "asgi_lab.lesson.failed",
@@ -32,6 +34,7 @@ _HOMES = {
     "explore_workers": "asgi_lab.lesson.explorables",
     "hint": "asgi_lab.lesson.notebook",
     "predict": "asgi_lab.lesson.quiz",
+    "serve_here": "asgi_lab.lesson.serving",
 }
 __all__ = list(_HOMES)
 
