@@ -77,11 +77,11 @@ async def _run(check: Check, answer: Mapping[str, Any]) -> Failed | None:
     except NotImplementedError as error:
         if OPEN in str(error):
             return todo()
-        return _raised(error)
+        return raised(error)
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except (Exception, SystemExit) as error:
-        return _raised(error)
+        return raised(error)
     return None
 
 
@@ -106,7 +106,7 @@ def _unfinished(failure: Failed) -> Failed | None:
     return None
 
 
-def _raised(error: BaseException) -> Failed:
+def raised(error: BaseException) -> Failed:
     """Return what was raised, and the last line of the learner's own on the way to it."""
     name = type(error).__name__
     told = [f"it raised {name}: {error}" if str(error) else f"it raised {name}"]
