@@ -12,7 +12,7 @@ From the outside in, each module readable alone:
     http_session        HTTP/1.1 on it, request after request
     exchange            one request and its response, as the app sees them: receive and send
     http11              HTTP/1.1 itself: bytes in, events out (`request`: which are refused;
-                        `response`: what an app may say, for HTTP/2 as well)
+                        `chunks`; `response`: what an app may say, in HTTP/2 as well)
     websocket_session   a WebSocket on it
     conversation        a WebSocket as the app sees it: receive and send
     websocket           WebSocket itself: bytes in, events out

@@ -21,10 +21,10 @@ from typing import Any
 
 import h11
 
+from asgi_lab.server.chunks import Chunks
 from asgi_lab.server.request import (
     BLANK_LINE,
     Body,
-    Chunks,
     EndOfBody,
     Event,
     Headers,
@@ -35,6 +35,7 @@ from asgi_lab.server.request import (
     check_request,
     check_request_line,
     take_all,
+    values,
 )
 from asgi_lab.server.response import Response, checked_headers, refusal
 
@@ -42,8 +43,6 @@ PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 IGNORED = frozenset((b"transfer-encoding",))
 """What an app may not say, because we do: ASGI "Response Start"."""
-
-CLOSE = (b"connection", b"close")
 
 
 class Http11:
@@ -205,12 +204,11 @@ class Http11:
         if chunked:
             fields.append((b"transfer-encoding", b"chunked"))
         self._chunked = chunked and not self._response.bodiless
-        said = [value.lower() for name, value in fields if name == b"connection"]
-        self._closes = (
-            close or self._client_closes or not self.framed or b"close" in b",".join(said)
-        )
+        ends = close or self._client_closes or not self.framed
+        self._closes = ends or b"close" in values(fields, b"connection")
         if self._closes:  # section 9.6
-            fields = [*(field for field in fields if field[0] != b"connection"), CLOSE]
+            fields = [field for field in fields if field[0] != b"connection"]
+            fields.append((b"connection", b"close"))
         self._head = head(status, fields)
 
     def body(self, data: bytes, more: bool = False) -> bytes:
@@ -234,9 +232,7 @@ class Http11:
 
         Raises `InvalidMessage`.
         """
-        fields = checked_headers(headers)
-        names = {name for name, _ in fields}
-        fields += [field for field in defaults or () if field[0] not in names]
+        fields = checked_headers(headers, defaults or [])
         self.can_respond = False
         return head(101, fields), bytes(self._unread)
 

@@ -159,8 +159,7 @@ class Http2:
         if padding:
             self._h2.acknowledge_received_data(padding, frame.stream)
         if self._max_body is not None and known.size > self._max_body:
-            reason = f"the body is longer than {self._max_body} bytes"
-            yield frame.stream, Refused(413, reason)
+            yield frame.stream, Refused(413, f"the body is longer than {self._max_body} bytes")
             return
         if data:
             yield frame.stream, Body(data)

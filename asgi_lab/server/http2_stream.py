@@ -56,9 +56,7 @@ class Stream:
 
     def body(self, data: bytes) -> None:
         """Take a part of the request's body, and wait the longer for the next."""
-        if self._patience is not None and self._limits.body_seconds is not None:
-            gained = len(data) / self._limits.body_rate - self.timer.elapsed
-            self._patience = min(self._patience + gained, self._limits.body_seconds)
+        self._patience = self._limits.patience(self._patience, len(data), self.timer.elapsed)
         self.timer.stop()
         self.exchange.body(data)
 

@@ -117,10 +117,9 @@ class HttpSession:
         if self.exchange is None:
             return  # it comes too late: the answer has been given
         self.exchange.body(data)
-        if self._patience is not None and self._limits.body_seconds is not None:
-            gained = len(data) / self._limits.body_rate - self._connection.timer.elapsed
-            self._patience = min(self._patience + gained, self._limits.body_seconds)
-        self._connection.timer.stop()
+        timer = self._connection.timer
+        self._patience = self._limits.patience(self._patience, len(data), timer.elapsed)
+        timer.stop()
 
     def _end_of_body(self) -> None:
         self._connection.timer.stop()

@@ -43,3 +43,12 @@ class Limits:
     """Requests at once on a connection of HTTP/2; one more is refused, and may come again."""
     idle_frames: int = 1_000
     """Frames of HTTP/2 that ask for nothing: so many at once, and a tenth of it each second."""
+
+    def patience(self, left: float | None, size: int, elapsed: float) -> float | None:
+        """Return for how many seconds more of a body is waited for; None is for ever.
+
+        There were `left` of them, `elapsed` have gone by, and `size` bytes have come.
+        """
+        if left is None or self.body_seconds is None:
+            return left
+        return min(left + size / self.body_rate - elapsed, self.body_seconds)

@@ -28,12 +28,12 @@ stand in for it: RFC 9110, section 4.2.1, and RFC 9112, section 3.3."""
 ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)(.*)")
 """A target with its own host, as a proxy is asked: RFC 9112, section 3.2.2."""
 
-TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
-QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
-SPACE = rb"[ \t]*+"
-EXTENSION = rb"%b;%b%b(?:%b=%b(?:%b|%b))?+" % (SPACE, SPACE, TOKEN, SPACE, SPACE, TOKEN, QUOTED)
-CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})((?:%b)*+)\r\n" % EXTENSION)
-"""The line before a chunk's data: RFC 9112, section 7.1."""
+
+def values(headers: Headers, name: bytes) -> list[bytes]:
+    """Return the values of a header whose value is a list, lowercase: RFC 9110, section 5.6.1."""
+    lines = [value for key, value in headers if key == name]
+    parts = b",".join(lines).split(b",") if lines else []
+    return [word for part in parts if (word := part.strip(b" \t").lower())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,7 @@ class Request:
 
     def values(self, name: bytes) -> list[bytes]:
         """Return the values of a header whose value is a list, lowercase, in order."""
-        lines = [value for key, value in self.headers if key == name]
-        parts = b",".join(lines).split(b",") if lines else []
-        return [word for part in parts if (word := part.strip(b" \t").lower())]
+        return values(self.headers, name)
 
     @property
     def upgrades(self) -> bool:
@@ -185,68 +183,3 @@ def take_all(unread: bytearray) -> bytes:
     piece = bytes(unread)
     unread.clear()
     return piece
-
-
-class Chunks:
-    """Cuts a chunked body into what h11 may read: whole lines, and data (RFC 9112, section 7.1).
-
-    h11 overlooks what is wrong in a chunk's extensions, and where a line of the trailers ends.
-    `allowance` limits extensions and trailers together, in bytes (section 7.1.1).
-    """
-
-    def __init__(self, allowance: int) -> None:
-        self._allowance = allowance
-        self._left = 0  # bytes of data
-        self._next = self._chunk
-
-    def take(self, unread: bytearray) -> bytes:
-        """Cut off the next piece, or nothing while it is not whole. Raises `Refusal`."""
-        size = self._next(unread)
-        piece = bytes(unread[:size])
-        del unread[:size]
-        return piece
-
-    def _chunk(self, unread: bytearray) -> int:
-        line = self._line(unread)
-        if line:
-            parts = CHUNK.fullmatch(line)
-            if parts is None:
-                raise Refusal(400, f"expected a line such as 1F, got {line[:80]!r}")
-            self._spend(len(parts[2]))
-            self._left = int(parts[1], 16)
-            self._next = self._data if self._left else self._trailer
-        return len(line)
-
-    def _data(self, unread: bytearray) -> int:
-        size = min(self._left, len(unread))
-        self._left -= size
-        if not self._left:
-            self._next = self._end_of_data
-        return size
-
-    def _end_of_data(self, unread: bytearray) -> int:
-        end = unread[:2]
-        if not b"\r\n".startswith(end):
-            raise Refusal(400, f"expected CR LF after a chunk, got {bytes(end)!r}")
-        if len(end) < 2:
-            return 0
-        self._next = self._chunk
-        return 2
-
-    def _trailer(self, unread: bytearray) -> int:
-        line = self._line(unread)
-        check_lines(line)
-        self._spend(len(line.rstrip(b"\r\n")))
-        return len(line)
-
-    def _line(self, unread: bytearray) -> bytes:
-        limit = self._allowance + len("0123456789ABCDEF\r\n")
-        end = unread.find(b"\n", 0, limit) + 1
-        if not end and len(unread) >= limit:
-            self._spend(limit)
-        return bytes(unread[:end])
-
-    def _spend(self, size: int) -> None:
-        self._allowance -= size
-        if self._allowance < 0:
-            raise Refusal(431, "chunk extensions and trailers are too long")

@@ -33,8 +33,8 @@ class Response:
         """
         if type(status) is bool or not isinstance(status, int) or not 200 <= status <= 999:
             raise InvalidMessage(f"expected a final status, 200 to 999, got {status!r}")
-        fields, names, length = [], set(), None
-        for name, value in checked_headers(headers):
+        fields, length = [], None
+        for name, value in checked_headers(headers, defaults):
             if name == b"content-length":
                 if not LENGTH.fullmatch(value) or length not in (None, value):
                     raise InvalidMessage(f"expected one Content-Length, got {length!r}, {value!r}")
@@ -42,9 +42,7 @@ class Response:
                 if said or status == 204:  # no need to say it again, or at all
                     continue
             if name not in ignored:
-                names.add(name)
                 fields.append((name, value))
-        fields += [field for field in defaults if field[0] not in names]
         without = status in (204, 304)
         self.bodiless = without or self._method == b"HEAD"
         self.length = 0 if without else None if length is None else int(length)
@@ -70,8 +68,11 @@ def head_of(message: Message) -> tuple[Any, Any]:
     return message["status"], message.get("headers") or ()
 
 
-def checked_headers(headers: Any) -> Headers:
-    """Return headers as they go on the wire. Raises `InvalidMessage` for what is none."""
+def checked_headers(headers: Any, defaults: Headers | None = None) -> Headers:
+    """Return headers as they go on the wire, and the defaults that are not among them.
+
+    Raises `InvalidMessage` for what is no header.
+    """
     checked = []
     try:
         for name, value in headers:
@@ -80,7 +81,8 @@ def checked_headers(headers: Any) -> Headers:
                 break
             checked.append(field)
         else:
-            return checked
+            names = {name for name, _ in checked}
+            return [*checked, *(field for field in defaults or () if field[0] not in names)]
     except (AttributeError, TypeError, ValueError):
         raise InvalidMessage(f"expected headers as pairs of bytes, got {headers!r}") from None
     raise InvalidMessage(f"expected a header, got {name!r}: {value!r}")
