@@ -16,7 +16,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from html import escape
 from typing import Any, Self
 
@@ -180,7 +180,8 @@ async def _uvicorn(app: Any, port: int, listening: Listening, end: asyncio.Event
             server.should_exit = True
 
         waiting = asyncio.create_task(ending())
-        await server.serve(sockets=[listener])
+        with suppress(SystemExit):  # which is how it says that it could not start
+            await server.serve(sockets=[listener])
         waiting.cancel()
     if not server.started:
         raise RuntimeError("Uvicorn did not start: the app's lifespan failed")
