@@ -8,7 +8,7 @@ A parser has one method, `feed(data)`, which returns a list of what it has under
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from asgi_lab.plain import shorten
+from asgi_lab.plain import count, shorten
 from asgi_lab.scene import roles
 from asgi_lab.scene.model import Arrow, Axis, Lane, Note, Scene, Tick
 from asgi_lab.view.display import Picture
@@ -48,8 +48,8 @@ def ladder(steps: Sequence[tuple[bytes, list[Any]]]) -> Scene:
             at += 1
         if not events:
             notes.append(Note(at - 0.5, 1, "nothing yet: it keeps the bytes"))
-    count = sum(len(events) for _, events in steps)
-    title = f"{len(steps)} reads, {count} events" if len(steps) != 1 else f"1 read, {count} events"
+    total = sum(len(events) for _, events in steps)
+    title = f"{count(len(steps), 'read')}, {count(total, 'event')}"
     words = "; ".join(f"{shown(piece)} gives {len(events)}" for piece, events in steps)
     return Scene(
         "sequence",

@@ -1,0 +1,22 @@
+"""Leaves the query in the path."""
+
+import io
+from urllib.parse import unquote_to_bytes
+
+
+def environ_of(method, target, headers, body):
+    _, _, query = target.partition("?")
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": unquote_to_bytes(target).decode("latin-1"),
+        "QUERY_STRING": query,
+        "SERVER_NAME": "a",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    for name, value in headers:
+        key = name.upper().replace("-", "_")
+        environ[key if key.startswith("CONTENT_") else "HTTP_" + key] = value
+    return environ
