@@ -68,6 +68,9 @@ notebooks-check: $(VENV)/.dev ## run each chapter in a fresh kernel: its texts a
 wheel-check: $(VENV)/.dev ## build the package, install it elsewhere: the course is in it
 	$(BIN)/python -m proofs.wheel
 
+binder-check: $(VENV)/.dev ## what Binder does with binder/, done here without an engine (ten minutes)
+	$(BIN)/python -m proofs.binder
+
 format: $(VENV)/.dev ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
