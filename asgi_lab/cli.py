@@ -21,6 +21,7 @@ Examples:
   asgi-lab trace main:app -r 'POST /items {"a": 1}' -r "WS /chat hello | bye"
   asgi-lab trace main.py --server granian --workers 2 --record trace.jsonl
   asgi-lab trace main:app -r "GET /slow" -n 20 -c 20 --html page.html
+  asgi-lab trace main:app --ui                         live in the browser, too
   asgi-lab trace shop.wsgi:application                 Flask, Django, any WSGI app: the same
   asgi-lab trace main:app --virtual -r "GET /slow" -n 100      simulated, done at once
 """
@@ -169,6 +170,11 @@ def view_options(command: Any) -> Any:
     help="How long the event loop may be held before a thread looks which line holds it; 0: never.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Nothing live; only the result.")
+@click.option(
+    "--ui",
+    is_flag=True,
+    help="Show it live in the browser, too: on a port of its own, with a token.",
+)
 @click.argument("server_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER_OPTION ...]")
 def trace(**options: Any) -> None:
     """Serve TARGET on a real server and show every event, live.

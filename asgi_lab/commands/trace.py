@@ -18,6 +18,7 @@ from asgi_lab.commands.diagnoses import print_diagnoses, strict_code
 from asgi_lab.commands.interrupts import interrupt, interruptible
 from asgi_lab.commands.output import USAGE, Output, fail, make_console, warn
 from asgi_lab.commands.show import show_trace
+from asgi_lab.commands.ui import WithPage
 from asgi_lab.commands.watch import Silent, watcher_for
 from asgi_lab.cost import event_cost
 from asgi_lab.filters import compile_filter
@@ -43,6 +44,8 @@ def run_trace(**given: Any) -> int:
         return fail(f"cannot write {error.filename}: {error.strerror}")
     console, output = make_console()
     watcher = watcher_for(console, given)
+    if given["ui"]:
+        watcher = WithPage(watcher, given["target"])
     try:
         session = Session(order, watcher)
     except PortError as error:
@@ -56,6 +59,8 @@ def run_trace(**given: Any) -> int:
         warn(f"{count} × {text}")
     if trouble:
         warn(trouble)
+    if isinstance(watcher, WithPage):
+        watcher.stay() if requests and code != USAGE else watcher.close()
     return code
 
 

@@ -51,6 +51,7 @@ class WithPage(Silent):
 
     def stay(self) -> None:
         """Keep the page until Ctrl-C."""
+        self._watcher.log(f"asgi-lab: the page stays at {self.page.url} until Ctrl-C")
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

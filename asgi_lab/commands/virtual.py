@@ -26,6 +26,7 @@ BROKEN = 1
 """The exit code if the app deadlocks, stalls or does not start."""
 
 UNUSED = {
+    "ui": "--ui",
     "reload": "--reload",
     "loop": "--loop",
     "http": "--http",
