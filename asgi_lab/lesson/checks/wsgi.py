@@ -215,10 +215,13 @@ def flask(environ_of: EnvironOf) -> None:
         return f"{name} {request.args['q']} {request.headers['X-Trace-Id']} {told}"
 
     said: list[str] = []
+
+    def start_response(status: str, *more: Any) -> Callable[[bytes], None]:
+        said.append(status)
+        return lambda data: None
+
     try:
-        body = site(
-            environ_of(*REQUEST), lambda status, headers, exc_info=None: said.append(status)
-        )
+        body = site(environ_of(*REQUEST), start_response)
         text = b"".join(body).decode()
     except KeyError as error:
         advice = "A framework looks it up without asking whether it is there."
