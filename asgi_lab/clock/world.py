@@ -186,7 +186,10 @@ class World:
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
         began = self.now
-        self.park(began + ns(seconds), "time.sleep")
+        some = (
+            1 if seconds > 0 else 0
+        )  # who sleeps until a float's moment would else never get there
+        self.park(began + max(ns(seconds), some), "time.sleep")
         self.blocked("time.sleep", began)
 
     def cpu(self, seconds: float) -> None:

@@ -6,9 +6,12 @@
 
 A task is a generator or a coroutine. What it yields to the loop says for what it waits: None for
 another turn, a number for so many seconds, all else for something else. The loop need know nothing
-of it, and may be asyncio's. It runs in virtual time, where `time.sleep` takes none of ours.
+of it, and may be asyncio's (`on_asyncio`). It runs in virtual time, where `time.sleep` takes none
+of ours.
+A task on asyncio counts as waiting until its next turn: nobody says since when it is ready.
 """
 
+import asyncio
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Generator
@@ -29,6 +32,9 @@ RUNNING, READY, WAITING = HOLD, LINE, AWAIT
 """What a task is at: it runs, it is ready and waits for its turn, it waits for its time."""
 
 Task = Coroutine[Any, Any, Any] | Generator[Any, None, Any]
+
+NEAR = 1_000
+"""Nanoseconds by which a moment told in seconds, as a float, may be missed."""
 
 BORN, RUN, WAIT, END = "born", "run", "wait", "end"
 
@@ -121,7 +127,7 @@ class Turns:
                 due = min(fact.t + round(fact.wish * 1e9), after.t)
                 found.append(Stretch(fact.t, due, task, WAITING))
                 what = READY
-            if after.t > due or what == RUNNING:
+            if after.t - due > NEAR or what == RUNNING:
                 found.append(Stretch(due, after.t, task, what))
         return found
 
@@ -179,6 +185,15 @@ class Notes:
                 resume = lambda error=error: task.throw(error)  # type: ignore[misc]  # noqa: E731
 
 
+def on_asyncio(*tasks: Task) -> list[Any]:
+    """Run tasks on asyncio's own loop: a `run` for `turns`."""
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*tasks)
+
+    return asyncio.run(main())
+
+
 def finished(task: Task) -> bool:
     """Return whether a task has come to its end."""
     if inspect.isgenerator(task):
@@ -223,9 +238,6 @@ def turns(run: Callable[..., Any], **tasks: Task) -> Turns:
     return Turns(tuple(tasks), tuple(noted[0].facts), result)
 
 
-SAID = {RUNNING: "run", READY: "ready", WAITING: "wait"}
-
-
 def scene_of(watched: Turns) -> Scene:
     """Lay out a lane a task."""
     lanes = {name: number for number, name in enumerate(watched.tasks)}
@@ -236,9 +248,9 @@ def scene_of(watched: Turns) -> Scene:
     title = f"{count(len(lanes), 'task')}, one loop: all done after {round_duration(span)}"
     if watched.seconds == 0:
         title = f"{count(len(lanes), 'task')}, one loop: {count(len(watched.order), 'turn')}"
-    most = {what: watched.at_once(what) for what in (RUNNING, READY, WAITING)}
-    told = ", ".join(f"at most {most[what]} {SAID[what]}" for what in most)
-    alt = f"{title}. At the same time {told}. Turns: {shortened(watched.order)}."
+    ready, waiting = watched.at_once(READY), watched.at_once(WAITING)
+    told = f"one runs, at most {ready} are ready, at most {waiting} wait"
+    alt = f"{title}. At any moment {told}. Turns: {shortened(watched.order)}."
     return Scene(
         "turns", title, alt, Axis(0, span, label="time since the loop began"),
         tuple(Lane(name) for name in watched.tasks), items=items,
