@@ -65,6 +65,9 @@ notebooks-check: $(VENV)/.dev ## run each chapter in a fresh kernel: its texts a
 	ASGI_LAB_STATIC=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
 	  -n 2 --dist loadfile notebooks/
 
+course-browser: $(VENV)/.dev ## each chapter in JupyterLab, in a real browser
+	ASGI_LAB_CHAPTERS=all $(BIN)/python -m pytest tests/test_course_browser.py
+
 wheel-check: $(VENV)/.dev ## build the package, install it elsewhere: the course is in it
 	$(BIN)/python -m proofs.wheel
 
