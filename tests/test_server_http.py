@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +276,36 @@ def test_a_client_that_goes(loop: str, caplog: pytest.LogCaptureFixture) -> None
     run(main(), loop)
     assert seen == [*2 * [{"type": "http.disconnect"}], ClientDisconnected]
     assert logged(caplog) == []
+
+
+def hang_up_on(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(get("/stream"))
+        client.recv(1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+
+
+@both_loops
+def test_an_app_that_only_sends_hears_of_a_client_that_has_gone(loop: str) -> None:
+    """The loop does not run unless `send` waits: that the client has gone is to be told there."""
+    part = {"type": "http.response.body", "body": b"x" * 1000, "more_body": True}
+    raised: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        try:
+            for _ in range(300_000):
+                await send(part)
+        except OSError as error:
+            raised.append(type(error))
+            raise
+
+    async def main() -> None:
+        async with serving(app, port=0) as (server, _):
+            await asyncio.to_thread(hang_up_on, server.port)
+
+    run(main(), loop)
+    assert raised == [ClientDisconnected]
 
 
 @both_loops

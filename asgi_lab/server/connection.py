@@ -124,6 +124,10 @@ class Connection(asyncio.Protocol):
         if data and not self._closing:
             self.tell("bytes out", data, stream)
             self.transport.write(data)
+            if self.transport.is_closing():
+                # The client has reset the connection, and nothing will be too much any more. An app
+                # that only sends would never let the loop come to tell us.
+                self.outflow.close()
 
     def close(self) -> None:
         """Close as soon as everything is sent."""
