@@ -76,7 +76,10 @@ class Watch:
         """When the loop was asked to call back, as long as it has not."""
         self._key: tuple[int, int, int] | None = None
         """Of what is at work: door, task, and when it began."""
-        self._seen = self._told = 0
+        self._seen = self._told = self._lost = 0
+        self._clock = cpu_clock(self.thread)
+        self._used = 0
+        """Processor time of the thread when it was last looked at, in nanoseconds."""
         self._spent: dict[Spot, int] = defaultdict(int)
         self._places: dict[Spot, str] = {}
 
@@ -108,6 +111,8 @@ class Watch:
         if key != self._key:
             self._end(recorder)
             self._key, self._seen, self._told = key, began, began + FROZEN
+            self._lost = 0
+        self._starved(now)
         self._note(work.frame, now)
         if now >= self._told:
             self._tell(recorder)
@@ -140,6 +145,19 @@ class Watch:
     def _answer(self) -> None:
         self._asked = None
 
+    def _starved(self, now: int) -> None:
+        """Take note of time in which neither this thread nor the loop's was given a processor.
+
+        Then nobody was blocked: the machine is slow. A call into C stops this thread, too, but
+        uses the processor meanwhile.
+        """
+        if self._clock is None:
+            return
+        used, self._used = self._used, time.clock_gettime_ns(self._clock)
+        late = now - self._seen - self.limit // 2
+        if late > 0 and self._used - used < (now - self._seen) // 2:
+            self._lost += late
+
     def _note(self, frame: FrameType, now: int) -> None:
         """Add the time since the last look to the place at which the thread is now."""
         spot = (frame.f_code, frame.f_lasti)
@@ -151,7 +169,7 @@ class Watch:
     def _end(self, recorder: Recorder) -> None:
         """Forget what was at work, and note it if that was for long."""
         if self._key is not None:
-            if self._seen - self._key[2] >= self.limit:
+            if self._seen - self._key[2] - self._lost >= self.limit:
                 self._tell(recorder)
             self._key = None
             self._spent.clear()
@@ -172,6 +190,14 @@ class Watch:
         if is_library(code.co_filename):
             facts += (("library", True),)
         recorder.append((self._seen, "block", door, task, began, facts))
+
+
+def cpu_clock(thread: int) -> int | None:
+    """Return the clock of a thread's processor time, where there is one."""
+    try:
+        return time.pthread_getcpuclockid(thread)
+    except (AttributeError, OSError):
+        return None
 
 
 def whose(frame: FrameType, recorder: Recorder) -> tuple[int, int, int | None] | None:

@@ -7,7 +7,6 @@ was longer than the limit, which the app sees to.
 import asyncio
 import gc
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -72,7 +71,6 @@ async def in_a_child() -> None:
 
 
 async def in_c() -> None:
-    re.match(r"(a+)+$", "a" * 20 + "b" * 3)
     sum(range(10_000_000))  # lets no other thread run
 
 
@@ -89,7 +87,7 @@ def line(function: Any, offset: int) -> str:
         (sleeps, [line(sleeps, 2)], {"time.sleep"}),
         (computes, [line(spin, 2), line(spin, 3)], {"spin", "time.perf_counter"}),
         (in_a_child, [line(sleeps, 2)], {"time.sleep"}),
-        (in_c, [line(in_c, 1), line(in_c, 2)], {"re.match", "sum"}),
+        (in_c, [line(in_c, 1)], {"sum"}),
     ],
 )
 def test_a_block_names_request_line_and_call(
@@ -128,14 +126,15 @@ def test_a_loop_that_waits_raises_no_alarm(loop: str) -> None:
 
     async def busy() -> None:
         for _ in range(100):
-            spin(LIMIT / 30)
+            spin(LIMIT / 10)
             await asyncio.sleep(0)
 
     async def idle() -> None:
         await asyncio.sleep(3 * LIMIT)
 
-    for work in (in_a_thread, busy, idle):
+    for work in (in_a_thread, idle):
         assert serve(work, loop) == []
+    assert serve(busy, loop, watchdog=8 * LIMIT) == []
 
 
 def test_it_can_be_switched_off() -> None:

@@ -17,6 +17,7 @@ from asgi_lab.diagnose import afterwards, lifespan, loop, messages, proxy, strea
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnoses, Diagnosis, worst_first
 from asgi_lab.diagnose.evidence import Evidence
 from asgi_lab.events import Trace
+from asgi_lab.garbage import uncollected
 
 __all__ = ["DIAGNOSES", "NOTE", "WARNING", "Diagnoses", "Diagnosis", "diagnose"]
 
@@ -41,9 +42,10 @@ DIAGNOSES: dict[str, Find] = {
 
 def diagnose(trace: Trace) -> Diagnoses:
     """Return what is wrong in a trace, the worst first; each thing once, with a count."""
-    evidence = Evidence(trace)
-    found = [one for find in DIAGNOSES.values() for one in find(evidence)]
-    return worst_first(settled(found))
+    with uncollected():
+        evidence = Evidence(trace)
+        found = [one for find in DIAGNOSES.values() for one in find(evidence)]
+        return worst_first(settled(found))
 
 
 def settled(found: list[Diagnosis]) -> Iterator[Diagnosis]:

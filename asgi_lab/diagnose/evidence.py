@@ -4,9 +4,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import merge
 from typing import Any
 
 from asgi_lab.events import Data, Event, Trace
+from asgi_lab.garbage import uncollected
 from asgi_lab.loop import Busy, Hold
 from asgi_lab.measures import Measures
 from asgi_lab.message import number, payload_size
@@ -26,11 +28,25 @@ class Call:
 
     conn: int
     scope: Event
-    events: list[Event] = field(default_factory=list)
+    kinds: dict[str, list[Event]]
+    """Its events by kind, in order."""
     names: dict[int, str] = field(default_factory=dict)
     """The layers by number. The outermost app has none: only inner layers are called by name."""
     end: Event | None = None
     """How the call of layer 0 ended; None while it is open."""
+
+    def settle(self) -> None:
+        """Take note of the layers' names and of the end, once all events are there."""
+        for event in self.kinds["scope"]:
+            if event.layer:
+                name = clean(event.data.get("layer") or "")
+                self.names.setdefault(event.layer, name.rpartition(".")[2])
+        self.end = next((e for e in self.at(0, *ENDS)), None)
+
+    @property
+    def deepest(self) -> int:
+        """The innermost layer that was called."""
+        return max(event.layer for event in self.kinds["scope"])
 
     @property
     def type(self) -> str:
@@ -55,12 +71,15 @@ class Call:
         return f"{self.request} (#{self.conn})"
 
     def at(self, layer: int, *kinds: str) -> Iterator[Event]:
-        """Yield the events of one layer and these kinds."""
-        return (e for e in self.events if e.layer == layer and e.kind in kinds)
+        """Return the events of one layer and these kinds, in order."""
+        if len(kinds) == 1:
+            return iter([e for e in self.kinds.get(kinds[0], ()) if e[3] == layer])
+        return (e for e in self.at_any(*kinds) if e.layer == layer)
 
     def at_any(self, *kinds: str) -> Iterator[Event]:
         """Yield the events of all layers of these kinds."""
-        return (e for e in self.events if e.kind in kinds)
+        found = [self.kinds[kind] for kind in kinds if kind in self.kinds]
+        return iter(found[0]) if len(found) == 1 else merge(*found, key=lambda e: e.seq)
 
     def sends(self, layer: int = 0) -> Iterator[Event]:
         """Yield what was sent through a layer's door."""
@@ -114,22 +133,26 @@ class Evidence:
         self.calls: dict[int, Call] = {}
         self.loose: list[Event] = []
         """Events of no connection."""
-        for event in trace.events:
-            self._sort(event)
+        with uncollected():
+            self._sort(trace.events)
 
-    def _sort(self, event: Event) -> None:
-        call = self.calls.get(event.conn)
-        if call is None:
-            if event.kind != "scope" or event.layer:
-                self.loose.append(event)
-                return
-            call = self.calls[event.conn] = Call(event.conn, event)
-        call.events.append(event)
-        if event.kind == "scope" and event.layer:
-            name = clean(event.data.get("layer") or "")
-            call.names.setdefault(event.layer, name.rpartition(".")[2])
-        elif event.kind in ENDS and not event.layer:
-            call.end = event
+    def _sort(self, events: Sequence[Event]) -> None:
+        calls, sorts = self.calls, dict[int, dict[str, list[Event]]]()
+        for event in events:
+            kinds = sorts.get(event[2])
+            if kinds is None:
+                if event[4] != "scope" or event[3]:
+                    self.loose.append(event)
+                    continue
+                kinds = sorts[event[2]] = {}
+                calls[event[2]] = Call(event[2], event, kinds)
+            kind = event[4]
+            if kind in kinds:
+                kinds[kind].append(event)
+            else:
+                kinds[kind] = [event]
+        for call in calls.values():
+            call.settle()
 
     def of(self, *types: str) -> list[Call]:
         """Return the calls of these types, in the order in which they began."""
@@ -200,7 +223,7 @@ class Slice:
     @property
     def blocks(self) -> list[Event]:
         """What the watchdog, or virtual time, noted in it."""
-        own = [e for e in self.call.events if e.kind == "block" and e.task == self.ran.task]
+        own = [e for e in self.call.at_any("block") if e.task == self.ran.task]
         return [e for e in own if self.began <= (e.began or 0) <= self.ran.t]
 
     @property

@@ -37,7 +37,7 @@ def lifespan_not_reached(evidence: Evidence) -> Iterator[Diagnosis]:
 
 def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
     """Return which middleware kept the lifespan from the app inside it."""
-    deepest = max((e.layer for e in life.events if e.kind == "scope"), default=0)
+    deepest = life.deepest
     inner: dict[int, str] = {}
     example: Call | None = None
     for call in evidence.of("http", "websocket"):

@@ -200,7 +200,7 @@ def jobs_of(evidence: Evidence, pid: int, pool: str) -> list[Job]:
     for call in evidence.calls.values():
         if call.pid != pid:
             continue
-        for event in call.events:
+        for event in call.at_any("submit", "work", "worked"):
             if event.kind == "submit" and event.data.get("pool") == pool:
                 jobs[call.conn, event.t] = Job(call, event)
             elif event.kind == "work" and (job := jobs.get((call.conn, event.began or 0))):

@@ -32,7 +32,9 @@ def stream_buffered(evidence: Evidence) -> Iterator[Diagnosis]:
     """Find a middleware that collects a streamed response before it lets any of it go."""
     found: dict[tuple[str, str], list[tuple[int, Call, Event, Event | None]]] = defaultdict(list)
     for call in evidence.of("http"):
-        for layer in range(max((e.layer for e in call.events), default=0)):
+        if len(call.kinds.get("send", ())) <= 2 * (call.deepest + 1):
+            continue  # an answer in one piece
+        for layer in range(call.deepest):
             if held := held_up(evidence, call, layer):
                 found[call.request, call.name(layer)].append(held)
     for (request, name), ones in found.items():
@@ -154,7 +156,7 @@ def to_nobody(ones: list[tuple[list[Event], Call, Event]]) -> Diagnosis:
 def broken_at(call: Call) -> str:
     """Return the line that a finding about sending after the end has seen."""
     rules = ("H19", "W12", "W4")
-    known = (e for e in call.events if e.kind == "finding" and e.data.get("rule") in rules)
+    known = (e for e in call.at_any("finding") if e.data.get("rule") in rules)
     return next((clean(e.data["at"]) for e in known if e.data.get("at")), "")
 
 

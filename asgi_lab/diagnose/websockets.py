@@ -144,8 +144,7 @@ def broken_off(evidence: Evidence, call: Call) -> Why | None:
     code = number(gone.data.get("code")) if gone is not None else 0
     if gone is None or code not in BROKEN:
         return None
-    before = [e for e in call.events if e.seq < gone.seq and not e.layer
-              and e.kind in ("received", "send")]  # fmt: skip
+    before = [e for e in call.at(0, "received", "send") if e.seq < gone.seq]
     quiet = gone.t - before[-1].t if before else 0
     what, remedy = BROKEN[code]
     reason = clean(gone.data.get("reason") or "")
