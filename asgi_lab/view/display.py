@@ -40,6 +40,10 @@ ROWS = 40
 STATIC = "ASGI_LAB_STATIC"
 """An environment variable: pictures without widgets, where outputs outlive their kernel."""
 
+SCENES = "ASGI_LAB_SCENES"
+"""An environment variable: pictures with all that a page needs to draw them, without a kernel."""
+
+SCENE = "application/vnd.asgi-lab.scene+json"
 WIDGET, PNG, TEXT = "application/vnd.jupyter.widget-view+json", "image/png", "text/plain"
 
 Bundle = tuple[dict[str, Any], dict[str, Any]]
@@ -124,6 +128,8 @@ class Picture:
         if self.layout is not None and asked(WIDGET) and in_kernel():
             widget = without(ImportError, self.widget)
             data |= view(widget) if widget is not None else {}
+        if self.layout is not None and SCENES in os.environ:
+            data[SCENE] = drawable(self.laid(), self.trace)
         return data, about
 
     @cached_property
@@ -137,6 +143,16 @@ def without(missing: type[Exception], make: Callable[[], Any]) -> Any:
         return make()
     except missing:
         return None
+
+
+def drawable(scene: Scene, trace: Trace) -> dict[str, Any]:
+    """Return a scene as `static/timeline.js` draws it, and the words of the events in it."""
+    from asgi_lab.scene import payload
+    from asgi_lab.view.words import words
+
+    shown = {*scene.items.event, *(arrow.event for arrow in scene.arrows)}
+    told = {event.seq: words(event) for event in trace if event.seq in shown}
+    return {"scene": payload.as_json(scene), "words": told}
 
 
 def view(widget: Any) -> dict[str, Any]:
