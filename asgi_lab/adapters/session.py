@@ -36,6 +36,9 @@ from asgi_lab.ticker import Ticker
 HASTE = 1.0
 """Seconds that a server may take to finish when nobody waits for its answers."""
 
+STOP = "the server was asked to stop"
+"""The label of a mark in the trace; `asgi_lab.diagnose` looks for it."""
+
 WAITING = "waiting for open requests to end; Ctrl-C ends them now"
 
 
@@ -147,11 +150,17 @@ class Session:
     def close(self, patience: float = PATIENCE) -> None:
         """End the server politely, and take in all that was recorded."""
         if self._process is not None:
-            self._process.stop(patience, lambda: self._say(WAITING))
+            asked = self.recorder.clock()
+            self._process.stop(patience, lambda: self._waits(asked))
             self._process = None
         with suppress(KeyboardInterrupt):
             self.collector.finish(timeout=5.0)
         self.ticker.stop()
+
+    def _waits(self, asked: int) -> None:
+        """Say that the server waits, and note when it was asked to stop: it waits for requests."""
+        self.recorder.append((asked, "mark", 0, 0, STOP))
+        self._say(WAITING)
 
     def _start(self, interface: Interface) -> None:
         try:

@@ -51,7 +51,10 @@ def diagnose(trace: Trace) -> Diagnoses:
 def settled(found: list[Diagnosis]) -> Iterator[Diagnosis]:
     """Yield diagnoses without broken rules that another of them explains better."""
     known = {(one.id, conn) for one in found for conn in one.conns}
+    killed = any(one.id == "SHUTDOWN-HELD" for one in found)
     for one in found:
+        if killed and one.rule.startswith("L"):
+            continue  # a lifespan that was torn down, in the end
         better = messages.TOLD_ELSEWHERE.get(one.rule)
         explained = better == () or any(
             (other, conn) in known for other in better or () for conn in one.conns

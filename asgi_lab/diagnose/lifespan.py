@@ -9,7 +9,7 @@ from asgi_lab.events import Event
 from asgi_lab.plain import clean, count, duration
 
 STOP = "the server was asked to stop"
-"""The label of the mark by which the command says so (`asgi_lab.adapters.session`)."""
+"""The label of the mark by which `asgi-lab trace` says so (`asgi_lab.adapters.session`)."""
 
 APPS = ("FastAPI", "Starlette", "Quart", "Litestar", "App")
 """Layers that have a lifespan of their own."""
