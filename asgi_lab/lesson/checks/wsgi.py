@@ -194,7 +194,7 @@ def asked(environ_of: EnvironOf) -> None:
 @ENVIRON.check("the body can be read")
 def readable(environ_of: EnvironOf) -> None:
     environ = environ_of(*REQUEST)
-    source = environ.get("wsgi.input")
+    source: Any = environ.get("wsgi.input")
     if not hasattr(source, "read"):
         advice = "io.BytesIO(body) is a file in memory."
         raise Failed("wsgi.input is a file to read from", f"it is {source!r}", advice=advice)
