@@ -24,9 +24,12 @@ RAISES = ("H15", "W10", "L6")
 """The rules about exceptions."""
 
 
-def expect(trace: Trace, path: str | None = None) -> "Expectation":
-    """Return what can be expected of a trace; with `path`, of the requests for it alone."""
-    return Expectation(trace, path)
+def expect(trace: Trace, path: str | None = None, *, lifespan: bool = False) -> "Expectation":
+    """Return what can be expected of a trace; with `path`, of the requests for it alone.
+
+    With `lifespan`, of the app's lifespan, and of no request.
+    """
+    return Expectation(trace, path, lifespan=lifespan)
 
 
 def raised(event: Event) -> str:
@@ -38,15 +41,15 @@ def raised(event: Event) -> str:
 class Expectation:
     """What can be expected of a whole trace."""
 
-    def __init__(self, trace: Trace, path: str | None = None) -> None:
+    def __init__(self, trace: Trace, path: str | None = None, *, lifespan: bool = False) -> None:
         self.trace = trace
         self.path = path
         scopes = [e for e in trace if e.kind == "scope" and not e.layer]
         wanted = {
             e.conn for e in scopes
-            if (e.type != "lifespan" if path is None else e.data.get("path") == path)
+            if ((e.type == "lifespan") is lifespan if path is None else e.data.get("path") == path)
         }  # fmt: skip
-        if path is None and not wanted:
+        if path is None and not wanted and not lifespan:
             wanted = {e.conn for e in scopes}
         self.events = [e for e in trace if not e.layer and e.conn in wanted]
 

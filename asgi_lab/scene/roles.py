@@ -34,6 +34,10 @@ OWN = "own"
 INNER = "inner"
 """In a layer further inside."""
 IN_FLIGHT = "in-flight"
+LIFE = "life"
+"""Between startup and shutdown: requests are served."""
+AFTER = "after"
+"""The response is complete, and the app goes on."""
 
 # States of a conversation.
 STATE = "state"
@@ -88,6 +92,8 @@ MEANINGS = {
     CHANGED: "changed",
     ONLY_A: "only in the first",
     ONLY_B: "only in the second",
+    LIFE: "open: between startup and shutdown",
+    AFTER: "after the response",
 }
 """Every role, with what a legend says of it, in the order in which legends list them."""
 

@@ -17,10 +17,10 @@ from asgi_lab.connection import (
     Phase,
 )
 from asgi_lab.scene.axis import round_duration, step_of
-from asgi_lab.scene.roles import LINE, MEANINGS, PAUSE, WIRE_IN, WIRE_OUT
+from asgi_lab.scene.roles import AFTER, LIFE, LINE, MEANINGS, PAUSE, WIRE_IN, WIRE_OUT
 from asgi_lab.view.theme import STYLES, terminal_style
 
-DRAWN = (*PHASES, LINE, WIRE_IN, WIRE_OUT, PAUSE)
+DRAWN = (*PHASES, LINE, LIFE, AFTER, WIRE_IN, WIRE_OUT, PAUSE)
 """What a bar can be made of, and be marked with."""
 
 GLYPHS = {what: (STYLES[what].glyph, terminal_style(what), MEANINGS[what]) for what in DRAWN}

@@ -69,6 +69,8 @@ STYLES = {
     roles.CHANGED: Style(ORANGE, "#f0b323", "square", "~"),
     roles.ONLY_A: Style(BLUE, SKY, "cross", "-"),
     roles.ONLY_B: Style(GREEN, "#2fc79a", "diamond", "+"),
+    roles.LIFE: Style("#b5e0d3", "#1f5546", "solid", "▒", 0.8),
+    roles.AFTER: Style(BLUE, SKY, "outlined", "▯", 0.6),
 }
 """Every role's style (a test holds that none is missing)."""
 
