@@ -165,11 +165,12 @@ def text_or_bytes(case: Case, message: Message) -> str:
 def subprotocol_is_offered(case: Case, message: Message) -> str:
     """Say whether the subprotocol is not one that the client offers."""
     chosen = message.get("subprotocol")
-    if chosen is None or (isinstance(chosen, str) and chosen in case.request.subprotocols):
+    offers = case.request.subprotocols
+    if chosen is None or (isinstance(chosen, str) and (offers is None or chosen in offers)):
         return ""
     if not isinstance(chosen, str):
         return f"subprotocol is {kind(chosen)}"
-    offered = ", ".join(map(str, case.request.subprotocols)) or "none"
+    offered = ", ".join(map(str, offers or ())) or "none"
     return f"subprotocol is {shown(chosen)}; offered: {offered}"
 
 

@@ -25,7 +25,8 @@ class Request(NamedTuple):
     """The spec version that the server claims, if it does."""
     offers: frozenset[str] = frozenset()
     """The extensions that it offers."""
-    subprotocols: tuple[str, ...] = ()
+    subprotocols: tuple[str, ...] | None = ()
+    """Those that the client offers; None if they cannot be read without using them up."""
     wants: int | None = None
     """The request's content-length, in bytes."""
 
@@ -116,7 +117,7 @@ def check(rule: str, verb: str, *types: str) -> Callable[[Check], Check]:
 def open_case(scope: Any, standing: Standing | None) -> Case:
     """Return what a scope says that matters later, however broken it is."""
     asgi, extensions = scope.get("asgi"), scope.get("extensions")
-    headers, subprotocols = scope.get("headers"), scope.get("subprotocols")
+    headers, subprotocols = scope.get("headers"), scope.get("subprotocols", ())
     version = asgi.get("spec_version") if isinstance(asgi, dict) else None
     chunked = any(name.lower() == b"transfer-encoding" for name, _ in pairs(headers))
     request = Request(
@@ -124,7 +125,7 @@ def open_case(scope: Any, standing: Standing | None) -> Case:
         method=str(scope.get("method") or ""),
         version=read_version(version),
         offers=frozenset(extensions) if isinstance(extensions, dict) else frozenset(),
-        subprotocols=tuple(subprotocols) if isinstance(subprotocols, (list, tuple)) else (),
+        subprotocols=tuple(subprotocols) if isinstance(subprotocols, (list, tuple)) else None,
         wants=None if chunked else length(headers),
     )
     return Case(standing, request)

@@ -1,7 +1,7 @@
 """What a scope and the messages of a server must hold: a small function a rule."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from asgi_lab.spec.case import Case, Finding, check
@@ -142,8 +142,10 @@ def addresses(scope: Scope) -> str:
         given = scope.get(key)
         if given is None:
             continue
-        if isinstance(given, (str, bytes, dict)) or not isinstance(given, (list, tuple)):
+        if isinstance(given, (str, bytes, dict)) or not isinstance(given, Iterable):
             return f"{key} is {kind(given)}"
+        if not isinstance(given, (list, tuple)):
+            continue  # a look would use it up
         if len(given) != 2:
             return f"{key} has {len(given)} items"
         host, port = given
@@ -185,8 +187,10 @@ def socket_scope(scope: Scope) -> str:
     if version is not None and version not in ("1.1", "2", "3"):
         return f"http_version is {version!r}"
     offered = scope.get("subprotocols", ())
-    if isinstance(offered, (str, bytes)) or not isinstance(offered, (list, tuple)):
+    if isinstance(offered, (str, bytes, dict)) or not isinstance(offered, Iterable):
         return f"subprotocols is {kind(offered)}"
+    if not isinstance(offered, (list, tuple)):
+        return ""  # a look would use it up
     wrong = [item for item in offered if not isinstance(item, str)]
     return f"a subprotocol is {kind(wrong[0])}" if wrong else ""
 

@@ -284,6 +284,13 @@ async def rejects_what_it_does_not_know(scope: Any, receive: Any, send: Any) -> 
         raise NotImplementedError(scope["type"])
 
 
+@socket(scope={**SOCKET, "client": iter(["::1", 5000]), "subprotocols": iter(["chat"])})
+async def is_given_iterators(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({**ACCEPT, "subprotocol": next(scope["subprotocols"], "chat")})
+    await send(CLOSE)
+
+
 @socket()
 async def rejects_sockets(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] != "http":
