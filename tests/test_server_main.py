@@ -110,6 +110,21 @@ def test_a_second_signal_waits_for_nothing(tmp_path: Path) -> None:
             assert "Traceback" not in error
 
 
+def test_ctrl_c_that_a_supervisor_passes_on_is_one_wish(tmp_path: Path) -> None:
+    with command(tmp_path, "main:app", "--port", "0", "--root-path", "/api") as process:
+        port = wait_for(process.stderr, r"listening on http://127.0.0.1:(\d+)")
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+        connection.request("GET", "/slow")
+        wait_for(process.stdout, "slow")
+        process.send_signal(signal.SIGINT)
+        wait_for(process.stderr, "ending")
+        process.send_signal(signal.SIGTERM)
+        assert connection.getresponse().read() == b"/api"
+        connection.close()
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+
+
 def test_a_unix_socket_and_quiet(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with command(tmp_path, "main:app", "--uds", path, "--log-level", "warning") as process:

@@ -74,15 +74,15 @@ class Supervisor:
         """Serve, and anew after each change of Python code in these folders, until a signal."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self._ended.set())
-        first = True
+        watched = changes(folders, self._ended)
+        next(watched, None)  # from now on, no change is missed
+        self._start()
         try:
-            for changed in changes(folders, self._ended):
+            for changed in watched:
                 if changed:
                     logger.warning("%s changed: serving anew", ", ".join(changed))
-                if changed or first:
                     self._stop()
                     self._start()
-                    first = False
                 elif self._server is not None and self._server.poll() is not None:
                     self._server = None
                     logger.warning("the server has ended: waiting for the next change")
@@ -90,7 +90,8 @@ class Supervisor:
             self._stop()
 
     def _start(self) -> None:
-        self._server = subprocess.Popen(self._command, pass_fds=[self._fd])
+        if not self._ended.is_set():
+            self._server = subprocess.Popen(self._command, pass_fds=[self._fd])
 
     def _stop(self) -> None:
         if self._server is None:
