@@ -1,0 +1,21 @@
+"""Headers as a dict: of two that have one name, one is lost."""
+
+from urllib.parse import unquote
+
+
+def scope_of(request, client, server):
+    raw_path, _, query = request.target.partition(b"?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": request.http_version.decode("ascii"),
+        "method": request.method.decode("ascii"),
+        "scheme": "http",
+        "path": unquote(raw_path.decode("ascii")),
+        "raw_path": raw_path,
+        "query_string": query,
+        "root_path": "",
+        "headers": list(dict(request.headers).items()),
+        "client": client,
+        "server": server,
+    }
