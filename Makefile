@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help trace test lint types bench conformance truth determinism format clean
+.PHONY: help trace test lint types bench conformance truth determinism server-table format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -65,6 +65,9 @@ notebooks-check: $(VENV)/.dev ## run each chapter in a fresh kernel: its texts a
 	ASGI_LAB_STATIC=1 $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 120 \
 	  -n 2 --dist loadfile notebooks/
 
+html: $(VENV)/.dev ## the course as a site that needs nothing: build/html/index.html
+	$(BIN)/python -m asgi_lab.lesson.authoring.site
+
 course-browser: $(VENV)/.dev ## each chapter in JupyterLab, in a real browser
 	ASGI_LAB_CHAPTERS=all $(BIN)/python -m pytest tests/test_course_browser.py
 
@@ -73,6 +76,9 @@ wheel-check: $(VENV)/.dev ## build the package, install it elsewhere: the course
 
 binder-check: $(VENV)/.dev ## what Binder does with binder/, done here without an engine (ten minutes)
 	$(BIN)/python -m proofs.binder
+
+server-table: $(VENV)/.dev ## what each server does with apps that break a rule: docs/servers.md
+	$(BIN)/python -m proofs.server_table
 
 format: $(VENV)/.dev ## ruff: mend what can be mended
 	$(BIN)/ruff check --fix .

@@ -105,7 +105,7 @@ def filled(source: str, parts: Mapping[str, str], connect: str = "'none'") -> st
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     whole = {
         "policy": POLICY.format(digest=digest, connect=connect),
-        "style": _colours() + _static("page.css"),
+        "style": colours() + _static("page.css"),
         "script": script,
         "version": escape(__version__),
         **parts,
@@ -133,7 +133,7 @@ def in_script(value: Any) -> str:
     return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _colours() -> str:
+def colours() -> str:
     """Return the theme's colours, light and dark, as variables."""
 
     def told(mode: str) -> str:
