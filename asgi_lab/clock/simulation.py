@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from asgi_lab.clock.actor import this_actor
+from asgi_lab.clock.actor import set_actor, this_actor
 from asgi_lab.clock.errors import Stopped, VirtualTimeError
 from asgi_lab.clock.loop import VirtualLoop
 from asgi_lab.clock.patches import patched
@@ -47,6 +47,7 @@ def simulate(world: World, function: Callable[[], T]) -> T:
     except Stopped:
         pass
     finally:
+        set_actor(None)  # whatever happened: this thread is in no world any more
         for write, text in world.printed:
             write(text)
         world.printed.clear()

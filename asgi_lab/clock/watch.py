@@ -12,7 +12,7 @@ blocking call of the main thread itself can be ended. Elsewhere a thread does.
 import signal
 import sys
 import threading
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from asgi_lab.clock import genuine as real
@@ -37,8 +37,10 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._interrupted = False
         self._over = False
+        self._around: CodeType | None = None
 
     def __enter__(self) -> "Watch":
+        self._around = sys._getframe(1).f_code
         if threading.current_thread() is threading.main_thread() and self._by_signal():
             return self
         self._ended.acquire()
@@ -107,8 +109,12 @@ class Watch:
                 self._unseat()
         finally:
             world.mutex.release()
-        if here and not in_world(frame):
+        if here and not in_world(frame) and not self._leaving(frame):
             raise Stopped
+
+    def _leaving(self, frame: FrameType | None) -> bool:
+        """Whether the run is over by itself, and its end must not be left half done."""
+        return frame is not None and frame.f_code in (self._around, Watch.finish.__code__)
 
     # Elsewhere: a thread.
 
