@@ -82,7 +82,7 @@ def test_expectations_that_hold_say_nothing_and_go_on() -> None:
     expect(trace).sends("http.response.body").times(2).at_least(1).at(0, 1)
     expect(trace).sends("http.response.body").containing("b").at(1)
     expect(trace).receives("http.disconnect").never().then_no("http.response.body")
-    expect(trace).returns().once()
+    assert repr(expect(trace).returns().once()) == repr(expect(trace)) == "as expected"
 
 
 def test_only_the_requests_for_a_path() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from asgi_lab.connection import HOLD
 from asgi_lab.events import Event, Trace
 from asgi_lab.lesson.failed import Failed
-from asgi_lab.lesson.selection import Selection
+from asgi_lab.lesson.selection import HELD, Selection
 from asgi_lab.measures import Measures
 from asgi_lab.plain import count, duration
 from asgi_lab.spec.rules import NOTE, rules
@@ -152,6 +152,9 @@ class Expectation:
         measures = Measures(keep=None)
         measures.feed(self.trace.events)
         return measures
+
+    def __repr__(self) -> str:
+        return HELD
 
     def fail(self, expected: str, shown: str, event: Event | None = None, advice: str = "") -> None:
         """Raise `Failed` about this trace."""

@@ -10,6 +10,9 @@ from asgi_lab.plain import duration
 if TYPE_CHECKING:
     from asgi_lab.lesson.expectations import Expectation
 
+HELD = "as expected"
+"""What a notebook shows of an expectation that holds."""
+
 VERBS = {"send": "is sent", "received": "is received", "return": "happens", "raise": "happens"}
 
 
@@ -110,6 +113,9 @@ class Selection:
         facts = " and ".join(f"{key}={value!r}" for key, value in self.facts.items())
         part = f" with {self.part!r} in it" if self.part else ""
         return f"{self.type or self.kind}{' with ' * bool(facts)}{facts}{part}"
+
+    def __repr__(self) -> str:
+        return HELD
 
     def _fits(self, event: Event) -> bool:
         if self.type and event.type != self.type:
