@@ -288,11 +288,11 @@ _ALL = (
         "WS-CLOSE-EXPLAINED",
         "why a WebSocket closed with that code",
         "WS /chat (#3): the handler returned after 812 ms without websocket.close. The browser "
-        "sees 1000 (Hypercorn 1011, Granian 1005, Daphne no close).",
+        "sees 1006 (Hypercorn: 1011, Daphne: no close, Granian: 1005).",
         "1006 is no code on the wire: a browser shows it when no close came at all, and when the "
         "handshake was refused. Which event caused it stands only on the server's side. A close "
-        "before the accept is HTTP 403; an exception is 1011; what a server does when the handler "
-        "just returns differs from server to server.",
+        "before the accept is HTTP 403. What a browser sees when the handler raises, or just "
+        "returns, differs from server to server: see docs/servers.md.",
         'asgi-lab trace main:app -r "WS /chat hello"\n'
         "asgi-lab trace main:app --view states --conn 3",
         '@app.websocket("/chat")\n'

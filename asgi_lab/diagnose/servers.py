@@ -9,10 +9,11 @@ from importlib.resources import files
 from typing import Any
 
 WORDS = {
-    "raised": "{} raises at it",
-    "logged": "{} only logs it",
-    "silent": "{} says nothing",
-    "hangs": "{} leaves the client waiting",
+    "raised": ("raises at it", "raise at it"),
+    "logged": ("only logs it", "only log it"),
+    "silent": ("says nothing", "say nothing"),
+    "hangs": ("leaves the client waiting", "leave the client waiting"),
+    "dies": ("dies of it", "die of it"),
 }
 """How each reaction is told, most helpful first."""
 
@@ -44,14 +45,32 @@ def reactions(rule: str) -> str:
     for server, seen in counted.items():
         most = max(seen, key=lambda reaction: seen[reaction])
         grouped.setdefault(most, []).append(PROPER.get(server, server))
-    told = [WORDS[what].format(joined(grouped[what])) for what in WORDS if what in grouped]
-    text = "; ".join(told)
-    return f"{text}." if text else ""
+    told = []
+    for what, (one, many) in WORDS.items():
+        if names := merged(grouped.get(what, [])):
+            told.append(f"{joined(names)} {one if len(names) == 1 else many}")
+    return f"{'; '.join(told)}." if told else ""
+
+
+def merged(names: list[str]) -> list[str]:
+    """Return names with both parsers of Uvicorn as one."""
+    both = {"Uvicorn (h11)", "Uvicorn (httptools)"}
+    if not both <= set(names):
+        return names
+    return ["Uvicorn", *(name for name in names if name not in both)]
 
 
 def joined(names: list[str]) -> str:
-    """Return names as a sentence has them; both parsers of Uvicorn are one."""
-    both = {"Uvicorn (h11)", "Uvicorn (httptools)"}
-    if both <= set(names):
-        names = ["Uvicorn", *(name for name in names if name not in both)]
+    """Return names as a sentence has them."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def closes(case: str) -> dict[str, str]:
+    """Return, by server, with which code a browser sees a socket close in a case of the table."""
+    row = next((row for row in table().get("rows", ()) if row["case"] == case), None)
+    codes: dict[str, str] = {}
+    for server, seen in (row["servers"] if row else {}).items():
+        what = str(seen["client"])
+        code = what.removeprefix("closed with ") if what.startswith("closed") else "1006"
+        codes.setdefault(server.partition("-")[0], "no close" if what == "left open" else code)
+    return codes

@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnosis, Severity
 from asgi_lab.diagnose.evidence import Call, Evidence, times
+from asgi_lab.diagnose.servers import closes
 from asgi_lab.events import Event
 from asgi_lab.message import number
 from asgi_lab.plain import clean, duration
 
-SEEN = {
-    "returned": {"uvicorn": "1000", "hypercorn": "1011", "granian": "1005", "daphne": "no close"},
-    "raised": {"uvicorn": "1011", "hypercorn": "1011", "granian": "1006", "daphne": "1011"},
-}
-"""The code that a browser sees when a handler returns without closing, or raises, by server."""
+CASES = {"returned": "leaves_the_socket_open", "raised": "fails_in_the_conversation"}
+"""Cases of the table of servers (`asgi_lab.diagnose.servers`) in which a socket ends so."""
 
 
 class Why(NamedTuple):
@@ -58,12 +56,15 @@ def explain(evidence: Evidence, call: Call) -> Why | None:
 
 
 def seen(evidence: Evidence, how: str) -> str:
-    """Return what the browser sees: `(The browser sees 1011 on Uvicorn; ...)`."""
-    codes = SEEN[how]
-    own = codes.get(evidence.server)
-    rest = ", ".join(f"{name.capitalize()} {code}" for name, code in codes.items()
-                     if name != evidence.server)  # fmt: skip
-    return f"The browser sees {own} ({rest})." if own else f"The browser sees: {rest}."
+    """Say which code the browser sees: on this server, and on others."""
+    codes = closes(CASES[how])
+    own = codes.pop(evidence.server, "")
+    rest = ", ".join(f"{name.capitalize()}: {code}" for name, code in codes.items())
+    if own and rest:
+        return f"The browser sees {own} ({rest})."
+    if rest:
+        return f"The browser sees, on {rest}."
+    return "The browser sees 1006, or a code that the server chose."
 
 
 def raised(evidence: Evidence, call: Call) -> Why | None:
