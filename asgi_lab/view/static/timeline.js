@@ -781,7 +781,7 @@ class Rows {
 
   paintBars(ctx, row) {
     const { look, columns, index, from, to, scene } = this.view;
-    const { begin, end, role, share } = columns;
+    const { begin, end, role, share, label } = columns;
     const [y, h] = [this.y(row), this.top[row + 1] - this.top[row]];
     const inset = h > 8 ? 2 : 0;
     const shift = this.x(scene.axis.begin) % 8;
@@ -793,7 +793,18 @@ class Rows {
       const x1 = Math.min(this.x(end[i]), most);
       const part = (h - 2 * inset) * (share[i] / 255);
       drawBar(ctx, look, look.styles[role[i]], x0, y + h - inset - part, Math.max(x1 - x0, 1), part, shift);
+      if (label[i] && h >= 14) this.paintName(ctx, scene.texts[label[i]], x0, x1, y, h);
     }
+  }
+
+  // What a bar is called, and where it begins: bars of one kind may touch.
+  paintName(ctx, name, x0, x1, y, h) {
+    ctx.fillStyle = this.view.look.paper;
+    if (x0 > this.left) ctx.fillRect(x0 - 1, y, 2, h);
+    ctx.font = `12px ${FONT}`;
+    ctx.textBaseline = "middle";
+    ctx.fillStyle = "#1a1a1a";
+    if (ctx.measureText(name).width + 10 < x1 - x0) ctx.fillText(name, x0 + 5, y + h / 2 + 0.5);
   }
 
   // Marks, as far as there is room: of several in one place the first, and what is urgent.
