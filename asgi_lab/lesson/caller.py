@@ -304,8 +304,9 @@ def explained(error: BaseException) -> str:
     """Return what has led to an error, probably; empty if that is not known."""
     if "not in a reusable state" in str(error):
         return (
-            "start_next_cycle() needs both sides to be DONE. Is the answer complete (our_state)? "
-            "Has all of the request been read (their_state)? EndOfMessage is a part of it."
+            "start_next_cycle() needs both sides to be DONE. SEND_BODY: the answer is not "
+            "complete, or the request has not been read up to its EndOfMessage. MUST_CLOSE: "
+            "somebody has said `Connection: close`, and there is no next cycle."
         )
     if "coroutine" in str(error):
         return "A coroutine does nothing until it is awaited: is an `await` missing?"

@@ -230,8 +230,10 @@ async def run_on(
     setup = Setup(app, interface, target, "own", clock)
     done = Done()
     failed: list[BaseException] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def connected(traced: Any, reader: Any, writer: Any) -> None:
+        writers.append(writer)
         try:
             await called(serve, traced, reader, writer)
         except Exception as error:
@@ -249,6 +251,8 @@ async def run_on(
             done.results = await perform(door, waiting, timeout=None, on_result=done.note)
         finally:
             server.close()
+            for writer in writers:
+                writer.transport.close()
         done.exact = is_exact()
 
     try:
