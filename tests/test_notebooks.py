@@ -33,11 +33,14 @@ OURS = re.compile(
 PICTURES = re.compile(r"\.(timeline|sequence|states|layers|concurrency)\([^()]*\)$|^explore_?\w*\(")
 """How a cell ends whose output is a picture."""
 
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)|^\[[^\]]+\]:\s*([^#\s]+)", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)
 FILE = re.compile(r"`((?:asgi_lab|exercises|solutions|notebooks)/[\w./]*)`")
 
 
-@pytest.fixture(params=CHAPTERS, ids=[path.stem for path in CHAPTERS])
+BOOKS = [*CHAPTERS, COURSE / "notebooks/glossary.py"]
+
+
+@pytest.fixture(params=BOOKS, ids=[path.stem for path in BOOKS])
 def source(request: Any) -> Path:
     path: Path = request.param
     return path
@@ -94,7 +97,7 @@ def test_it_begins_by_saying_what_one_needs_builds_and_how_long_it_takes(
     source: Path, book: Any
 ) -> None:
     head = book.cells[0].source
-    assert head.startswith(f"# {source.stem[:2]} · ")
+    assert head.startswith(f"# {source.stem[:2]} · " if source in CHAPTERS else "# Glossary")
     for word in ("You need", "You build", "Time"):
         assert word in head
 
@@ -130,12 +133,23 @@ def test_its_pictures_are_there_for_everybody(book: Any) -> None:
 
 def test_its_links_lead_somewhere(source: Path, book: Any) -> None:
     text = prose(book)
-    links = [a or b for a, b in LINK.findall(text)]
-    for link in links:
-        if not link.startswith(("https://", "#")):
-            assert (source.parent / link).exists(), f"{source.name} links to {link}"
-    for path in FILE.findall(text):
-        assert (COURSE / path).exists(), f"{source.name} speaks of {path}"
+    for link in [a or b for a, b in LINK.findall(text)]:
+        path, _, place = link.partition("#")
+        if path.startswith("https://"):
+            continue
+        target = source.parent / path if path else source.with_suffix(".ipynb")
+        assert target.exists(), f"{source.name} links to {link}"
+        if place:
+            there = prose(nbformat.read(target, as_version=4))
+            headings = {anchor(each) for each in re.findall(r"^#+ (.*)$", there, re.MULTILINE)}
+            assert anchor(place) in headings, f"{source.name} links to {link}"
+    for name in FILE.findall(text):
+        assert (COURSE / name).exists(), f"{source.name} speaks of {name}"
+
+
+def anchor(text: str) -> str:
+    """What a heading is linked by, but for what front ends differ in."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-")
 
 
 def test_the_exercises_it_checks_exist(source: Path, book: Any) -> None:
@@ -143,3 +157,30 @@ def test_the_exercises_it_checks_exist(source: Path, book: Any) -> None:
         for id in re.findall(r'\b(?:check|hint)\("(\d\d\.\d+)"', cell.source):
             assert len(choose(COURSE, id)) == 1
             assert id.startswith(source.stem[:2])
+
+
+SPOKEN = """
+    API, ASGI, ASGI application, Apache, Asynchronous, BlackSheep, Blocking, Bottle, Callable,
+    Client, Concurrency, Coroutine, Daphne, Django, Django Channels, Endpoint, Event loop,
+    External trigger, Falcon, FastAPI, Flask, Framework, Gateway interface, Gunicorn, HTTP,
+    HTTP/2, HTTP/3, Hypercorn, Japronto, Long polling, Long-lived connection, Message, Middleware,
+    Muffin, Nexios, Parallelism, Process and core, Protocol, Quart, Real-time, Receive, Request,
+    Response, Sanic, Scope, Send, Server, Server-sent events, Socket, Starlette, Streaming,
+    Synchronous, Thread pool, Uvicorn, WSGI, WebSocket, Worker, async and await, background task,
+    environ, more_body, start_response, uWSGI
+"""
+"""What people say who speak of ASGI, and a learner has heard."""
+
+TERM = re.compile(r"\*\*(.+?)\*\* · \*like (.+?)\*(.+)→ \[.+?\]\(.+?\)$")
+
+
+def test_the_glossary_has_every_word() -> None:
+    """With a likeness, what it is precisely, and the place where it is seen."""
+    book = nbformat.read(COURSE / "notebooks/glossary.ipynb", as_version=4)
+    paragraphs = [" ".join(part.split()) for part in prose(book).split("\n\n")]
+    told = {m[1].lower(): m for part in paragraphs if (m := TERM.match(part))}
+    named = {each.lower() for each in re.findall(r"\| \*\*(.+?)\*\* \| \w+ \|", prose(book))}
+    named |= {"apache"} & {each.partition(" ")[0] for each in named}
+    wanted = {" ".join(word.split()).lower() for word in SPOKEN.split(",")}
+    assert wanted - {*told} - named == set()
+    assert all(len(match[2]) < 90 and len(match[3]) > 40 for match in told.values())

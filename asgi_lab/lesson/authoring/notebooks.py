@@ -44,7 +44,8 @@ MOVING = re.compile(r"0x[0-9a-f]{6,}|ipykernel_\d+/\d+\.py")
 
 def sources(course: Path, wanted: Iterable[str] = ()) -> list[Path]:
     """Return the sources of chapters in order, or those wanted. Raises `CourseError` of none."""
-    every = sorted((course / "notebooks").glob("[0-9]*_*.py"))
+    folder = course / "notebooks"
+    every = [*sorted(folder.glob("[0-9]*_*.py")), *folder.glob("glossary.py")]
     chosen = list(wanted)
     if not chosen:
         return every

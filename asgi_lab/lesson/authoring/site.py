@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from nbclient.exceptions import CellExecutionError
@@ -183,9 +184,12 @@ def question(text: str) -> str:
 def link(match: re.Match[str], known: set[str]) -> str:
     """Return a link as it is in the site: chapters by their pages, files as plain names."""
     target, label = match[1], match[2]
-    if target.startswith(("https://", "http://", "#")):
+    if target.startswith(("https://", "http://")):
         return match[0]
     path, _, place = target.partition("#")
+    place = anchor(unquote(place))
+    if not path:
+        return f'<a href="#{place}">{label}</a>'
     name = Path(path).stem
     for each in (name, name.lower()):
         if each in known and Path(path).suffix in (".ipynb", ".md", ".html"):
