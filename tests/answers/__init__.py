@@ -9,6 +9,7 @@ python -m tests.answers --write 05   keep it; then read it as the one who made t
 """
 
 import asyncio
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -43,7 +44,11 @@ def outcome_of(numbered: Numbered, file: Path) -> Outcome:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
         answer = load_answer(file)
-    return asyncio.run(check_answer(numbered.exercise, answer))
+    logging.disable()  # pytest keeps what is logged, and with a traceback all that is in its frames
+    try:
+        return asyncio.run(check_answer(numbered.exercise, answer))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def told(numbered: Numbered, outcome: Outcome) -> str:
