@@ -231,6 +231,7 @@ layered = Starlette(routes=[Route("/", hello)], middleware=[Middleware(GZipMiddl
 
 # %%
 trace = await run(layered, get("/"))
+assert trace.results[0].text == "Hello " * 100
 trace.layers()
 
 # %% [markdown]
@@ -250,6 +251,7 @@ async def ticker(scope, receive, send):
 
 # %%
 trace = await run(ticker, get("/ticks"))
+assert trace.results[0].body.count(b"data: ") == trace.seconds == 3
 trace.sequence()
 
 # %% [markdown]
@@ -272,6 +274,7 @@ async def desk(scope, receive, send):
 
 # %%
 trace = await run(desk, get("/next"), get("/next"), post("/news", at=2.0))
+assert [result.seconds for result in trace.results] == [2, 2, 0]
 trace.timeline()
 
 # %% [markdown]
@@ -288,6 +291,7 @@ async def shout(scope, receive, send):
 
 # %%
 trace = await run(shout, ws("/chat", "hi", expect("HI"), "bye", expect("BYE")))
+assert trace.results[0].close_code == 1000
 trace.sequence()
 
 # %% [markdown]
