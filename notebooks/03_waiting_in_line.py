@@ -138,7 +138,7 @@ trace = await run_on(thread_each, clinic, 500 * [get("/report")])
 guess.reveal(f"{most_at_once(trace)}")
 
 # %% [markdown]
-# Whoever asks gets a thread, and a connection to the database with it. A PostgreSQL that nobody has
+# Whoever asks gets a thread, and often a connection to the database with it. A PostgreSQL that nobody has
 # configured allows 100 connections. So servers set a limit: a *pool* of workers. Who comes when all are
 # busy waits in line.
 #

@@ -145,9 +145,8 @@ assert watched.idle()  # at some time somebody was ready, and nobody ran
 
 # %% [markdown]
 # The staircase of chapter 03. (A thin line is a task that waits for its time.) The *loop* slept, and the dotted ones
-# were ready all the time. A loop must not
-# sleep while somebody is ready: it should only note *when* the task is due, and give the next one a turn.
-# Notes of that kind are called *timers*.
+# were ready all the time. A loop must not sleep while somebody is ready: it should only note *when* the task is due,
+# and give the next one a turn. Notes of that kind are called *timers*.
 #
 # ## Your turn: a loop with timers
 #
@@ -214,8 +213,8 @@ assert watched.at_once(WAITING) == 2
 # ## `async def` and `await`
 #
 # Now the last step. A real page calls a function, which calls a function, which asks the database. The one
-# at the bottom has to wait. With generators, each function on the way would have to pass the wish on. That is
-# what `await` does.
+# at the bottom has to wait. With generators, each function on the way would have to pass the wish on. `await` does
+# that for you.
 #
 # | | generator | coroutine |
 # |---|---|---|
@@ -272,8 +271,8 @@ except StopIteration as end:
 
 # %% [markdown]
 # So read `await f()` like this: *call `f` and go on with its result, as always. But if something in there has to
-# wait, leave my function standing here, and let the loop serve others meanwhile.* To a Flask developer: your
-# view still reads from top to bottom. It only has places now where the worker may leave, and come back.
+# wait, leave my function standing here, and let the loop serve others meanwhile.* If you come from Flask: your view
+# still reads from top to bottom. It only has places now where the worker may leave, and come back.
 #
 # Our loop runs coroutines without a change, for it never knew more than `send`:
 
@@ -346,7 +345,7 @@ assert watched.at_once(READY) == 9
 # | 10 threads in one process | 1 s | 10 s |
 # | 10 processes on 10 cores | 1 s | 1 s |
 #
-# (The last two lines are chapter 03.)
+# (The last two lines are those of chapter 03, with ten instead of four.)
 #
 # ## `await` alone lets nobody in
 #
