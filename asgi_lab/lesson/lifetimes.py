@@ -15,7 +15,7 @@ from asgi_lab.measures import Measures
 from asgi_lab.plain import count
 from asgi_lab.scene import facts
 from asgi_lab.scene.axis import round_duration
-from asgi_lab.scene.model import Axis, Items, Lane, Scene
+from asgi_lab.scene.model import Axis, Items, Lane, Scene, Texts
 from asgi_lab.scene.phases import joined
 from asgi_lab.scene.roles import AFTER, LIFE, RAISE
 from asgi_lab.view.display import Picture
@@ -30,7 +30,7 @@ class Life:
     words: str
     """What the alternative text says of it; may be empty."""
     ended: str = ""
-    """Empty if it came to its end as it should."""
+    """How it ended, if that is not as it should: `cancelled`."""
     request: bool = False
 
 
@@ -96,8 +96,7 @@ def tasks_of(c: Connection, own: list[Event], last: int) -> Iterator[Life]:
         name = str(born.data.get("name") or born.data.get("type") or "a task").rpartition(".")[2]
         bad = outcome != "returned"
         words = f"the task {name} goes on until {told(end)}{f', and is {outcome}' * bad}"
-        yield Life(f"{name}{f': {outcome}' * bad}", ((born.t, end, AFTER),), words,
-                   outcome * bad)  # fmt: skip
+        yield Life(name, ((born.t, end, AFTER),), words, outcome * bad)
 
 
 def moment(own: list[Event], kind: str, type: str) -> int | None:
@@ -112,10 +111,10 @@ def told(t: int) -> str:
 
 def scene_of(lives: list[Life]) -> Scene:
     """Lay out a lane for each."""
-    items = Items()
+    items, texts = Items(), Texts()
     for lane, life in enumerate(lives):
         for begin, end, what in life.phases:
-            items.add(begin, end, lane, what)
+            items.add(begin, end, lane, what, texts(life.ended) if what == AFTER else 0)
     span = max([1, *(p[1] for life in lives for p in life.phases)])
     after = sum(any(p[2] == AFTER for p in life.phases) for life in lives)
     title = f"{count(sum(life.request for life in lives), 'request')}: "
@@ -125,4 +124,4 @@ def scene_of(lives: list[Life]) -> Scene:
     alt = "; ".join([title, *(life.words for life in lives if life.words)]) + "."
     lanes = tuple(Lane(life.label, role=RAISE if life.ended else "") for life in lives)
     axis = Axis(0, span, label="time since the server called the app first")
-    return Scene("lifetimes", title, alt, axis, lanes, items=items)
+    return Scene("lifetimes", title, alt, axis, lanes, items=items, texts=texts.all)

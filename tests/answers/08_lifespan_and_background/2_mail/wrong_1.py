@@ -1,0 +1,10 @@
+"""The mail first."""
+
+
+async def signup(name, send, send_mail):
+    try:
+        await send_mail(name)
+    except Exception as error:
+        print("failed", error)
+    await send({"type": "http.response.start", "status": 202, "headers": []})
+    await send({"type": "http.response.body", "body": b"welcome"})
