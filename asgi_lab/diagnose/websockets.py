@@ -73,14 +73,24 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
     if end is None or end.kind != "raise" or call.heard("websocket.disconnect"):
         return None
     error, message = clean(end.data.get("error") or "an exception"), end.data.get("message")
-    what = f"{error}: {clean(message)}" if message else error
+    what = f"{error}: {clean(message)}".rstrip(".") if message else error
+    if not any(call.at(0, "receive", "send")):
+        return Why(
+            "unknown",
+            NOTE,
+            f"{call.label}: the app knows no WebSocket ({what}). The browser sees 1006: no handshake.",
+            "An app says that it does not know a protocol by raising at once; servers answer with "
+            "HTTP 500 or 403.",
+            "Add a WebSocket route to the app, or ask another path.",
+            end,
+            clean(end.data.get("at") or ""),
+        )
     accepted = call.sent("websocket.accept") is not None
     shown = seen(evidence, "raised") if accepted else "The browser sees 1006: no handshake."
     return Why(
         f"raised {error}",
         WARNING,
-        f"{call.label} ended by {what}, {'after' if accepted else 'before'} it was accepted. "
-        f"{shown}",
+        f"{call.label} ended by {what}, {'after' if accepted else 'before'} it was accepted. {shown}",
         "An exception that leaves the handler ends the connection without a close of its own; "
         "servers answer with a code of their choice, before the accept with HTTP 500 or 403.",
         "Catch what you expect, and close with a code that says something: "
