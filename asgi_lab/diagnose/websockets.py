@@ -78,7 +78,8 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
         return Why(
             "unknown",
             NOTE,
-            f"{call.label}: the app knows no WebSocket ({what}). The browser sees 1006: no handshake.",
+            f"{call.label}: the app knows no WebSocket ({what}). "
+            "The browser sees 1006: no handshake.",
             "An app says that it does not know a protocol by raising at once; servers answer with "
             "HTTP 500 or 403.",
             "Add a WebSocket route to the app, or ask another path.",
@@ -90,7 +91,8 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
     return Why(
         f"raised {error}",
         WARNING,
-        f"{call.label} ended by {what}, {'after' if accepted else 'before'} it was accepted. {shown}",
+        f"{call.label} ended by {what}, {'after' if accepted else 'before'} it was accepted. "
+        f"{shown}",
         "An exception that leaves the handler ends the connection without a close of its own; "
         "servers answer with a code of their choice, before the accept with HTTP 500 or 403.",
         "Catch what you expect, and close with a code that says something: "
