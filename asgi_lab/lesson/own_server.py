@@ -65,7 +65,8 @@ class OwnServer:
         self._serve, self._app = serve, app
         self._ready: Future[int] = Future()
         self._changed = threading.Condition()
-        self._open: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+        self._open: dict[asyncio.Task[Any], None] = {}
+        self._writers: list[asyncio.StreamWriter] = []
         self._stuck = False
         self._thread = threading.Thread(target=self._run, name="own server", daemon=True)
 
@@ -148,21 +149,21 @@ class OwnServer:
             await self._end.wait()
         finally:
             server.close()
-            for task, writer in self._open.items():
+            for writer in self._writers:  # some `serve` may have left theirs open
                 writer.transport.abort()
+            for task in self._open:
                 task.cancel()
+            await asyncio.sleep(0)  # only now are they closed
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task: Any = asyncio.current_task()
-        self._open[task] = writer
+        self._open[task] = None
+        self._writers.append(writer)
         try:
             await called(self._serve, self._app, reader, writer)
         except Exception as error:
             self.errors.append(error)
             writer.close()
-        except BaseException:
-            writer.transport.abort()
-            raise
         finally:
             with self._changed:
                 del self._open[task]

@@ -32,7 +32,6 @@ class Watched:
         self.received: list[Message] = []
         self.failure: Failed | None = None
         self._news = threading.Condition()
-        self._noted: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the app, and look at what it is given."""
@@ -56,17 +55,6 @@ class Watched:
             await send(message)
 
         await self.app(scope, heard, said)
-
-    def note(self, what: str) -> None:
-        """Tell those who wait that this has happened."""
-        with self._news:
-            self._noted.add(what)
-            self._news.notify_all()
-
-    def noted(self, what: str, within: float = PATIENCE) -> bool:
-        """Wait until this has happened; return False if it has not, after so long."""
-        with self._news:
-            return self._news.wait_for(lambda: what in self._noted, within)
 
     def has_received(self, type: str, within: float = PATIENCE) -> bool:
         """Wait until the app has received such a message; return False if it has not."""
