@@ -77,7 +77,7 @@ wheel-check: $(VENV)/.dev ## build the package, install it elsewhere: the course
 binder-check: $(VENV)/.dev ## what Binder does with binder/, done here without an engine (ten minutes)
 	$(BIN)/python -m proofs.binder
 
-server-table: $(VENV)/.dev ## what each server does with apps that break a rule: docs/servers.md
+server-table: $(VENV)/.dev ## what each server does with apps that break a rule: notebooks/servers.md
 	$(BIN)/python -m proofs.server_table
 
 format: $(VENV)/.dev ## ruff: mend what can be mended

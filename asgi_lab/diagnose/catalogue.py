@@ -292,7 +292,7 @@ _ALL = (
         "1006 is no code on the wire: a browser shows it when no close came at all, and when the "
         "handshake was refused. Which event caused it stands only on the server's side. A close "
         "before the accept is HTTP 403. What a browser sees when the handler raises, or just "
-        "returns, differs from server to server: see docs/servers.md.",
+        "returns, differs from server to server: see notebooks/servers.md.",
         'asgi-lab trace main:app -r "WS /chat hello"\n'
         "asgi-lab trace main:app --view states --conn 3",
         '@app.websocket("/chat")\n'
