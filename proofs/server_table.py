@@ -30,7 +30,7 @@ from tests.misbehaving.table import Case
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "asgi_lab" / "spec" / "server_table.json"
-PAGE = ROOT / "docs" / "servers.md"
+PAGE = ROOT / "notebooks" / "servers.md"
 
 HOST = "127.0.0.1"
 PATIENCE = 2.0
