@@ -6,6 +6,7 @@ with served(serve, app) as (server, watched), Caller(server) as caller:
 """
 
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -90,7 +91,9 @@ def served(serve: Serve, app: ASGIApp) -> Iterator[tuple[OwnServer, Watched]]:
                 raise watched.failure from None
             _unfinished(server)
             raise
-        _unfinished(server)
+        finally:
+            for error in server.errors:  # their frames hold coroutines that nobody will await
+                traceback.clear_frames(error.__traceback__)
         if watched.failure is not None:
             raise watched.failure
 
