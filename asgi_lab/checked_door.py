@@ -20,6 +20,7 @@ from typing import Any
 
 from asgi_lab.atoms import raised_at
 from asgi_lab.lives import Lives
+from asgi_lab.running import current, slices
 from asgi_lab.source import caller, defined, is_library, place
 from asgi_lab.spec import common
 from asgi_lab.spec.case import Case, Finding
@@ -65,24 +66,30 @@ def looks(method: Any) -> Any:
 class Door:
     """One call of one layer: what is known of it, and how its app is asked and answered."""
 
-    __slots__ = ("_frame", "_given", "_opening", "_told_in", "app", "blind", "case", "layer",
-                 "lives", "scope", "verdicts")  # fmt: skip
+    __slots__ = ("_frame", "_given", "_opening", "_receive", "_send", "_sliced", "_told_in", "app",
+                 "blind", "case", "here", "layer", "lives", "scope", "verdicts")  # fmt: skip
 
-    def __init__(self, verdicts: Verdicts, lives: Lives, app: ASGIApp, layer: int) -> None:
+    def __init__(
+        self, verdicts: Verdicts, lives: Lives, app: ASGIApp, layer: int, sliced: bool,
+        receive: Receive, send: Send,
+    ) -> None:  # fmt: skip
         self.verdicts = verdicts
         self.lives = lives
-        self.layer = layer
         self.app = app
+        self.layer = layer
+        self.here = verdicts.door + layer
         self.case = NOT_KNOWN
         self.scope: Any = None
-        self._given: tuple[Any, ...] = ()
-        self._opening: Findings = ()
         self.blind = False
         """Whether something resisted being looked at: from then on nothing is known for sure."""
-        verdicts.apps[layer] = app
+        self._sliced = sliced
+        self._receive, self._send = receive, send
+        self._given: tuple[Any, ...] = ()
+        self._opening: Findings = ()
         self._frame: FrameType | None = None
         self._told_in = 0
         """The task that was told that the client has left."""
+        verdicts.enters(layer, app)
 
     # --- what passes
 
@@ -98,7 +105,7 @@ class Door:
         self.case, findings = opened(scope)
         self.verdicts.opening = (scope, self.case)
         if not self.layer:
-            findings += self.lives.begins(self, scope, _get_running_loop())
+            findings += self.lives.begins(self.verdicts, self, scope, _get_running_loop())
             if hasattr(self.app, "legacy"):
                 findings += (Finding("G8", "the app takes the scope alone, as in ASGI 2"),)
         self._opening = tuple(filter(self.lives.is_news, findings))
@@ -139,13 +146,20 @@ class Door:
         if self.case.heard == "gone":
             self._told_in = task()
         if not self.layer and self.case.type == "lifespan":
-            findings += self.lives.hears(self)
+            findings += self.lives.hears(self.case)
         if findings:
             self._tell(findings, lambda: caller(sys._getframe()))
 
-    @looks
     def ends(self, verb: str, error: BaseException | None = None) -> None:
-        """Take note of how the call ended."""
+        """Take note that the call ended, and how."""
+        self._ends(verb, error)
+        if not self.layer:
+            with suppress(Exception):
+                self.verdicts.close()
+            self.lives.ends(self.verdicts)
+
+    @looks
+    def _ends(self, verb: str, error: BaseException | None) -> None:
         frame, self._frame = self._frame, None
         if verb == RETURN and (known := common.returned(self.case)) is not None:
             self.case = known
@@ -172,12 +186,6 @@ class Door:
                 self._tell((finding,), lambda: defined(self.app))
         self.scope, self._given = None, ()
 
-    def closes(self) -> None:
-        """Take note that the connection is over."""
-        with suppress(Exception):
-            self.verdicts.close()
-        self.lives.ends(self)
-
     def _knowing(self, findings: Findings) -> Findings:
         """Leave out what a task did that could not know that another was told of the end."""
         knows = self._told_in in (0, task())
@@ -196,74 +204,64 @@ class Door:
             elif not self.layer or finding.rule not in OUTERMOST:
                 self.verdicts.of_server(self.layer, finding, where)
 
-    # --- where it passes
+    # --- where it passes. What has passed the layer before this one, in the same case, leads to the
+    # same case here: it is known by its identity, for as long as it is on its way.
 
-    def outside(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
-        """Return `receive` and `send` so that what passes is checked.
+    async def receive(self) -> Message:
+        """Receive from outside, and check what comes."""
+        shared, case = self.lives, self.case
+        before, after = shared.asked
+        if before is case:
+            self.case = after
+        elif (known := common.asked(case)) is None:
+            self.asks()
+        else:
+            self.case = known
+            shared.asked = (case, known)
+        message = await self._receive()
+        case, here = self.case, self.here
+        before, passed, after, by = shared.latest
+        if before is case and passed == id(message) and here & ~255 <= by < here:
+            self.case = after
+        elif (known := common.received(case, message)) is None:
+            self.receives(message)
+        else:
+            self.case = known
+            shared.latest = (case, id(message), known, here)
+        return message
 
-        What has passed the layer before this one, in the same case, leads to the same case here.
-        """
-        layer, shared = self.layer, self.lives
+    async def send(self, message: Message) -> None:
+        """Check a message, and send it outwards."""
+        faults: Findings = ()
+        shared, case, here = self.lives, self.case, self.here
+        before, passed, after, by = shared.latest
+        if before is case and passed == id(message) and here < by <= here | 255:
+            self.case = after
+        elif (known := common.sent(case, message)) is None:
+            faults = self.sends(message)
+        else:
+            self.case = known
+            shared.latest = (case, id(message), known, here)
+        try:
+            await self._send(message)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self.sent(message, error, faults)
+            raise
+        if faults:
+            self.sent(message, None, faults)
 
-        async def checked_receive() -> Message:
-            case = self.case
-            before, after = shared.asked
-            if before is case:
-                self.case = after
-            elif (known := common.asked(case)) is None:
-                self.asks()
-            else:
-                self.case = known
-                shared.asked = (case, known)
-            message = await receive()
-            case = self.case
-            before, passed, after, by = shared.latest
-            if before is case and passed == id(message) and by < layer:
-                self.case = after
-                return message
-            known = common.received(case, message)
-            if known is None:
-                self.receives(message)
-            else:
-                self.case = known
-                shared.latest = (case, id(message), known, layer)
-            return message
-
-        async def checked_send(message: Message) -> None:
-            faults: Findings = ()
-            case = self.case
-            before, passed, after, by = shared.latest
-            if before is case and passed == id(message) and by > layer:
-                self.case = after
-            elif (known := common.sent(case, message)) is None:
-                faults = self.sends(message)
-            else:
-                self.case = known
-                shared.latest = (case, id(message), known, layer)
-            try:
-                await send(message)
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:
-                self.sent(message, error, faults)
-                raise
-            if faults:
-                self.sent(message, None, faults)
-
-        return checked_receive, checked_send
-
-    def inside(self, app: ASGIApp) -> ASGIApp:
-        """Return the app so that it is known where it returned."""
-
-        def entered(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
-            if self._opening:
-                self._begins()
-            coro = app(scope, receive, send)
-            if type(coro) is CoroutineType:
-                self._frame = coro.cr_frame
-            return coro
-
-        return entered
+    def enter(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        """Call the app, and keep its frame: that tells the line where it returned."""
+        if self._opening:
+            self._begins()
+        coro: Any = self.app(scope, receive, send)
+        if type(coro) is CoroutineType:
+            self._frame = coro.cr_frame
+            if not self.layer and self._sliced:
+                return slices(coro, *current.get())
+        return coro  # type: ignore[no-any-return]
 
 
 def given(scope: Any) -> tuple[Any, ...]:

@@ -15,6 +15,14 @@ class Call(Protocol):
     case: Case
 
 
+class Connection(Protocol):
+    """One connection, as far as it matters here."""
+
+    door: int
+    call: Any
+    known_by: tuple[int, int]
+
+
 class Life:
     """A lifespan that is under way."""
 
@@ -29,10 +37,10 @@ class Lives:
 
     def __init__(self) -> None:
         self._lives: list[Life] = []
-        self._open: dict[int, tuple[Call, int, int]] = {}
-        """Connections under way: the call, and the identities of its scope and of its state."""
-        self._scopes: set[int] = set()
-        self._states: set[int] = set()
+        self.open: dict[int, Any] = {}
+        """Connections under way, by their numbers."""
+        self._known: set[int] = set()
+        """The identities of their scopes, and of the states of these."""
         self.asked: tuple[Any, Any] = (None, None)
         """When an app asked last, and might: the case before, and after."""
         self.latest: tuple[Any, int, Any, int] = (None, 0, None, 0)
@@ -49,8 +57,11 @@ class Lives:
         self._told.add(finding[:2])
         return not known
 
-    def begins(self, call: Call, scope: Any, loop: Any) -> tuple[Finding, ...]:
+    def begins(
+        self, connection: Connection, call: Call, scope: Any, loop: Any
+    ) -> tuple[Finding, ...]:
         """Take note of a call; return which rules of servers that breaks."""
+        connection.call = call
         standing = call.case.standing
         if standing is None:
             return ()
@@ -60,22 +71,17 @@ class Lives:
             what = "a lifespan begins while another is under way in this event loop"
             return (Finding("L-2", what),) if again else ()
         state = scope.get("state")
-        scopes, states = self._scopes, self._states
-        early = self._early(loop) if self._lives else ()
+        shared = None if state is None else id(state)
         found: tuple[Finding, ...] = ()
-        if (
-            early
-            or id(scope) in scopes
-            or (state is not None and (self._lives or id(state) in states))
-        ):
-            found = (*early, *self._shared(scope))
-        self._open[id(call)] = (call, id(scope), id(state))
-        scopes.add(id(scope))
-        if state is not None:
-            states.add(id(state))
+        if self._lives or id(scope) in self._known or shared in self._known:
+            found = (*self._early(loop), *self._shared(scope))
+        connection.known_by = (id(scope), shared or 0)
+        self._known.update(connection.known_by)
         return found
 
     def _early(self, loop: Any) -> list[Finding]:
+        if not self._lives:
+            return []
         own = [life for life in self._lives if life.loop is loop]
         if not own:
             other = [life for life in self._lives if life.call.case.stands == "running"]
@@ -90,34 +96,37 @@ class Lives:
         return []
 
     def _shared(self, scope: Any) -> tuple[Finding, ...]:
-        if id(scope) in self._scopes:
+        if id(scope) in self._known:
             return (Finding("R7", "the scope is that of another connection"),)
         state = scope.get("state")
         if state is not None and any(state is life.state for life in self._lives):
             return (Finding("S12", "state is the lifespan's own, not a copy"),)
-        if id(state) in self._states:
+        if state is not None and id(state) in self._known:
             return (Finding("S12", "state is that of another connection"),)
         return ()
 
-    def hears(self, call: Call) -> tuple[Finding, ...]:
+    def hears(self, case: Case) -> tuple[Finding, ...]:
         """Take note that a lifespan was told something; return which rules that breaks."""
-        if call.case.stands != "stopping":
+        if case.stands != "stopping":
             return ()
-        under_way = [c for c, _, _ in self._open.values() if not finished(c.case)]
-        if not under_way:
+        calls = [connection.call for connection in self.open.values() if connection.call]
+        number = len([call for call in calls if not finished(call.case)])
+        if not number:
             return ()
-        what = f"lifespan.shutdown while {len(under_way)} connections are open"
-        return (Finding("L-5", what.replace("1 connections are", "a connection is")),)
+        are = "a connection is" if number == 1 else f"{number} connections are"
+        return (Finding("L-5", f"lifespan.shutdown while {are} open"),)
 
-    def ends(self, call: Call) -> None:
-        """Take note that a call is over."""
-        _, scope, state = self._open.pop(id(call), (None, 0, 0))
-        self._scopes.discard(scope)
-        self._states.discard(state)
-        if self._lives and call.case.type == "lifespan":
-            self._lives = [life for life in self._lives if life.call is not call]
+    def ends(self, connection: Connection) -> None:
+        """Take note that a connection is over."""
+        self.open.pop(connection.door, None)
+        self._known.difference_update(connection.known_by)
+        if self._lives:
+            self._lives = [life for life in self._lives if life.call is not connection.call]
+        connection.call = None  # which leads to the connection: a cycle
 
 
 def finished(case: Case) -> bool:
-    """Return whether a conversation needs its connection no more."""
-    return case.standing is None or case.standing.lost or not {*DONE}.isdisjoint(case.standing.at)
+    """Return whether a conversation needs its connection no more; a lifespan has none."""
+    if case.standing is None or case.type == "lifespan":
+        return True
+    return case.standing.lost or not {*DONE}.isdisjoint(case.standing.at)

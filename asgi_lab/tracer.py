@@ -12,7 +12,7 @@ one flat tuple to a list and leave all else for later.
 
 import asyncio
 from asyncio import _get_running_loop
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from asgi_lab.watchdog import Watch
 
 here = current.get
+
+Ended = Callable[[str, BaseException | None], None] | None
 
 
 class Tracer(StandIn):
@@ -67,11 +69,11 @@ class Tracer(StandIn):
         self.recorder = recorder
         self.ticker = Ticker(recorder)
         self._run = run
-        self._call = traced_call
+        self._call: Callable[..., Awaitable[Any]] = traced_call
         if rules:
             from asgi_lab.checked import Checker
 
-            self._call = Checker(recorder, sliced if run else None, layers).call
+            self._call = Checker(recorder, run, layers).call
         entry = tap_layers(app, self._call) if layers else app
         self._entry = sliced(entry) if run and not rules else entry
         self._threads_followed = False
@@ -145,9 +147,18 @@ def sliced(app: ASGIApp) -> ASGIApp:
 
 
 async def traced_call(
-    app: ASGIApp, scope: Scope, receive: Receive, send: Send, layer: int, facts: Facts
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    layer: int,
+    facts: Facts,
+    ended: Ended = None,
 ) -> Any:
-    """Call `app` as the given layer of the connection that is current here."""
+    """Call `app` as the given layer of the connection that is current here.
+
+    `ended` is told, last of all, how the call ended: by `return`, `raise` or `cancel`.
+    """
     recorder, door, task = current.get()
     if recorder is None:  # the connection is not traced
         return await app(scope, receive, send)
@@ -159,11 +170,17 @@ async def traced_call(
         result = await app(scope, *traced_door(receive, send, recorder, door))
     except asyncio.CancelledError:
         append((now(), "cancel", door, task, began))
+        if ended is not None:
+            ended("cancel", None)
         raise
     except BaseException as error:
         append((now(), "raise", door, task, began, *recorder.keep((freeze_error(error),))))
+        if ended is not None:
+            ended("raise", error)
         raise
     append((now(), "return", door, task, began))
+    if ended is not None:
+        ended("return", None)
     return result
 
 

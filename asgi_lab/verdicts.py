@@ -37,18 +37,28 @@ Key = tuple[str, str]
 class Verdicts:
     """The findings of one connection."""
 
-    __slots__ = ("_door", "_layers", "_noted", "_recorder", "_shown", "_waiting",
-                 "apps", "opening")  # fmt: skip
+    __slots__ = ("_apps", "_layers", "_noted", "_recorder", "_shown", "_waiting",
+                 "call", "door", "known_by", "opening")  # fmt: skip
 
     def __init__(self, recorder: Recorder, door: int, layers: bool) -> None:
         self._recorder = recorder
         self._layers = layers
-        self._door = door
-        self.apps: dict[int, Any] = {}
+        self.door = door
+        """Its number, as records have it: that of the outermost door."""
+        self._apps: tuple[Any, ...] = ()
         """The apps of its layers."""
+        self.call: Any = None
+        """The outermost call."""
+        self.known_by = (0, 0)
+        """The identities of its scope, and of the scope's state; 0 if there is none."""
         self.opening: tuple[Any, Any] | None = None
         """The scope looked at last, and what was known then."""
         self._noted: dict[tuple[str, int, str], tuple[list[int], tuple[Any, ...]]] | None = None
+
+    def enters(self, layer: int, app: Any) -> None:
+        """Take note of the app that is called as this layer."""
+        known = self._apps
+        self._apps = (*known[:layer], app, *known[layer + 1 :])
 
     def _begin(self) -> None:
         """Make room for findings: most connections have none."""
@@ -92,13 +102,13 @@ class Verdicts:
         self._note(layer, finding, self._side(layer), at)
 
     def _side(self, layer: int) -> tuple[tuple[str, str], ...]:
-        within = self._layers and next_name(self.apps.get(layer))  # it may not have been called
-        if layer == max(self.apps, default=0) and not within:
+        last = layer >= len(self._apps) - 1
+        if last and not (self._layers and next_name(self._apps[layer])):  # it may not be called
             return (("side", "app"),)
         return (("side", "middleware"), ("who", self._name(layer)))
 
     def _name(self, layer: int) -> str:
-        return layer_name(self.apps[layer]) if layer in self.apps else ""
+        return layer_name(self._apps[layer]) if layer < len(self._apps) else ""
 
     def _note(
         self, layer: int, finding: Finding, side: tuple[tuple[str, str], ...], where: Place
@@ -122,7 +132,7 @@ class Verdicts:
     def _append(self, layer: int, pairs: tuple[Any, ...]) -> None:
         recorder = self._recorder
         facts = recorder.keep((atom(pairs),))
-        recorder.append((recorder.clock(), "finding", self._door + layer, 0, *facts))
+        recorder.append((recorder.clock(), "finding", self.door + layer, 0, *facts))
 
     def close(self) -> None:
         """Tell, at the end, how often what came more than once came."""

@@ -18,8 +18,7 @@ PLAIN_VALUE = re.compile(rb"[^\r\n\0]*").fullmatch
 STREAMING = (("coming", "streaming"), ("whole", "streaming"))
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
-_NO_PROGRESS, _NO_MARKS = Progress(), Marks()
-_FRESH, _NOTHING = begin("http"), frozenset[str]()
+_FRESH = begin("http")
 _new: Any = tuple.__new__  # half of what NamedTuple's own takes
 
 _request_of = itemgetter("http_version", "scheme", "method", "path", "raw_path", "query_string",
@@ -56,8 +55,7 @@ def opened(scope: Any) -> Case | None:
         found = known_headers(headers)
         if found is None or found[1]:
             return None
-        request = _new(Request, ("http", method, known, _NOTHING, (), found[0]))
-        return _new(Case, (_FRESH, request, _NO_PROGRESS, _NO_MARKS))  # type: ignore[no-any-return]
+        return _begun(method, known, found[0])
     except Exception:
         return None  # some key is missing, or of another shape
 
@@ -76,6 +74,11 @@ def _setting(*values: Any) -> tuple[int, ...] | None:
         and all(type(key) is str for key in keys)
     )
     return read_version(spec) if fine else None
+
+
+@lru_cache(256)
+def _begun(method: str, version: tuple[int, ...], wants: int | None) -> Case:
+    return Case(_FRESH, Request("http", method, version, wants=wants))
 
 
 def known_headers(headers: Any) -> tuple[int | None, bool] | None:
