@@ -21,8 +21,8 @@ INSTALLED = {
 }
 PURE = [
     "http11", "request", "chunks", "response", "websocket", "scope", "failures", "limits",
-    "proxies", "http2", "http2_frames", "http2_request", "http2_response", "http2_events", "http2_allowance",
-    "http2_state",
+    "proxies", "http2", "http2_frames", "http2_request", "http2_response", "http2_events",
+    "http2_allowance", "http2_state",
 ]  # fmt: skip
 
 
