@@ -225,10 +225,12 @@ def test_reload(tmp_path: Path, server: str) -> None:
         first = int(send(url, "/pid")[1])
         broken = "import nothing_of_the_kind\n" + ASGI
         failed = "asgi-lab: main failed while it was imported"
-        command.wait_for(failed, meanwhile=lambda: main.write_text(broken))  # until it is noticed
+        main.write_text(broken)
+        command.wait_for(failed)
         command.wait_for("No module named 'nothing_of_the_kind'")
         mended = ASGI + "\nprint('mended')\n"
-        command.wait_for("^mended", meanwhile=lambda: main.write_text(mended))
+        main.write_text(mended)
+        command.wait_for("^mended")
         second = int(send(url, "/pid")[1])
         command.signal(signal.SIGINT)
         assert command.finish() == 0, command.stderr
