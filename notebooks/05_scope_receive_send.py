@@ -16,9 +16,7 @@
 # Messages are dicts, too. Each has a `type`.
 
 # %%
-import asyncio
-
-from asgi_lab import get, post, run, pause
+from asgi_lab import get, pause, post, run
 from asgi_lab.lesson import check, expect, hint, predict
 
 # %% [markdown]

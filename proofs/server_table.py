@@ -4,7 +4,8 @@
 
 The misbehaving apps of the tests run on each server; a client asks each once. What the server
 raised into the app, logged, or let pass, and what the client saw, is written with versions and date
-to `asgi_lab/spec/server_table.json`, which diagnoses quote, and to `notebooks/servers.md`, to be read.
+to `asgi_lab/spec/server_table.json`, which diagnoses quote, and to `notebooks/servers.md`, to be
+read.
 """
 
 import asyncio
