@@ -90,7 +90,7 @@ def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Dia
             why = "The response was complete, so no client hears of it: only the server's log does."
             do = "Catch and log it in the task itself, or let a queue try it again."
     if len(ones) > 1:
-        text += f". So it was {times(len(ones))}"
+        text += f". It came {times(len(ones))}"
     return Diagnosis(
         "AFTER-RESPONSE",
         severity,
@@ -107,7 +107,6 @@ def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Dia
 
 def work_of(call: Call, last: Event) -> str:
     """Return what was at work in threads then: ` (send_email())`."""
-    names = dict.fromkeys(
-        called(clean(e.data.get("call") or "?")) for e in call.at_any("submit") if e.t > last.t
-    )
+    later = [clean(e.data.get("call") or "?") for e in call.at_any("submit") if e.t > last.t]
+    names = dict.fromkeys(called(name.rpartition("<locals>.")[2]) for name in later)
     return f" ({', '.join(list(names)[:3])})" if names else ""

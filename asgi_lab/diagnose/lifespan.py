@@ -55,6 +55,7 @@ def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
         return None
     name = example.names.get(deepest) or life.name(deepest)
     kept = next((n for n in beyond.values() if n in APPS), None) or list(beyond.values())[-1]
+    kept = f"the app (its {kept})" if kept.endswith("Router") else kept
     did = "answered the lifespan itself" if complete else "returned at once"
     return Diagnosis(
         "LIFESPAN-NOT-REACHED",

@@ -114,13 +114,13 @@ def blocked_by(evidence: Evidence, pieces: list[Slice]) -> Diagnosis:
         text += f"; {others(len(set(waited)), 'request')} waited ({numbers(waited)})"
     if len(pieces) > 1:
         whole = sum(piece.took for piece in pieces)
-        text += f". So it was {times(len(pieces))}, {duration(whole)} in all"
+        text += f". It came {times(len(pieces))}, {duration(whole)} in all"
     return Diagnosis(
         "LOOP-BLOCKED",
         WARNING,
         f"{text}.",
         cause(name, block),
-        remedy(name) if at else UNKNOWN,
+        (remedy(name, call.type == "http") if at else UNKNOWN),
         tuple(dict.fromkeys([call.conn, *(piece.call.conn for piece in pieces), *waited])),
         tuple(event.seq for event in (longest.ran, block) if event is not None),
         request=call.request,
@@ -162,10 +162,13 @@ def cause(name: str, block: Event | None) -> str:
     )
 
 
-def remedy(name: str) -> str:
-    """Say what to write instead."""
-    return next((text for pattern, text in REMEDIES if re.search(pattern, name)), COMPUTING)
+def remedy(name: str, endpoint: bool = False) -> str:
+    """Say what to write instead; only an HTTP endpoint may be a plain `def` that gets a thread."""
+    text = next((text for pattern, text in REMEDIES if re.search(pattern, name)), COMPUTING)
+    return text if endpoint else re.sub(r"(,) or make the endpoint a plain.*", IN_A_THREAD, text)
 
+
+IN_A_THREAD = r"\1 or `await asyncio.to_thread(...)`."
 
 UNKNOWN = (
     "Look for regular expressions, compression, parsing of big texts; else for what does not await."
@@ -188,7 +191,7 @@ class Job:
 
     def __init__(self, call: Call, submit: Event) -> None:
         self.call, self.submit = call, submit
-        self.name = clean(submit.data.get("call") or "a call")
+        self.name = clean(submit.data.get("call") or "a call").rpartition("<locals>.")[2]
         self.began: int | None = None
         self.ended: int | None = None
 

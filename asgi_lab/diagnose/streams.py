@@ -41,12 +41,12 @@ def stream_buffered(evidence: Evidence) -> Iterator[Diagnosis]:
         took, call, first, out = max(ones, key=lambda one: one[0])
         begin = call.scope.t
         reached = f"reached the server at {duration(out.t - begin)}" if out else "has not come out"
-        again = f" So it was {times(len(ones))}." if len(ones) > 1 else ""
+        again = f" It came {times(len(ones))}." if len(ones) > 1 else ""
         yield Diagnosis(
             "STREAM-BUFFERED",
             WARNING,
             f"The first chunk of {call.label} left the app at {duration(first.t - begin)} and "
-            f"{reached}: {name} held it back for {duration(took)}.{again}",
+            f"{reached}: {known(name)} held it back for {duration(took)}.{again}",
             f"{name} collects the body that passes through it (to compress, sign, log or change "
             "it), and sends nothing before the end.",
             f"Let {name} pass on each http.response.body as it comes, or leave streams alone: "
@@ -57,6 +57,12 @@ def stream_buffered(evidence: Evidence) -> Iterator[Diagnosis]:
             layer=name,
             count=len(ones),
         )
+
+
+def known(name: str) -> str:
+    """Return a middleware as its author knows it: a function has no class of its own."""
+    own = ' (a function under @app.middleware("http"))'
+    return name + (own if name == "BaseHTTPMiddleware" else "")
 
 
 def held_up(

@@ -35,7 +35,7 @@ def ws_close_explained(evidence: Evidence) -> Iterator[Diagnosis]:
             found[call.request, why.key, why.at].append((call, why))
     for ones in found.values():
         call, why = ones[0]
-        again = f" So it was {times(len(ones))}." if len(ones) > 1 else ""
+        again = f" It came {times(len(ones))}." if len(ones) > 1 else ""
         yield Diagnosis(
             "WS-CLOSE-EXPLAINED",
             why.severity,
