@@ -7,7 +7,7 @@ from dataclasses import dataclass
 CHAPTERS = {
     "05": "05_scope_receive_send",
     "07": "07_blocking_the_loop",
-    "08": "08_lifespan_and_background_work",
+    "08": "08_lifespan_and_background",
     "09": "09_middleware",
     "10": "10_streaming",
     "11": "11_websockets",
