@@ -279,7 +279,20 @@ def watch(recorder: Recorder, loop: Any, limit: float = LIMIT) -> Watch | None:
     return watched if _start_thread() else None
 
 
+def forget(recorder: Recorder) -> None:
+    """Watch no longer for a recorder; once nothing is left to watch, the thread has ended."""
+    with _lock:
+        _watches[:] = [one for one in _watches if one.recorder() is not recorder]
+        thread, wake = _thread, _wake
+        if _watches or thread is None:
+            return
+    wake.set()
+    thread.join(1.0)
+    wake.clear()
+
+
 _watches: list[Watch] = []
+_wake = threading.Event()
 _thread: threading.Thread | None = None
 _lock = threading.Lock()
 _looking = threading.Lock()
@@ -311,7 +324,7 @@ def _run() -> None:
         suspects = any(one.suspects for one in watches)
         limit = min(one.limit for one in watches) / 1e9
         del watches
-        time.sleep(max(limit / (10 if suspects else 3), 0.001))
+        _wake.wait(max(limit / (10 if suspects else 3), 0.001))
         _look()
 
 
@@ -336,8 +349,9 @@ def _look() -> None:
 
 
 def _after_fork() -> None:
-    global _thread, _lock, _looking
+    global _thread, _lock, _looking, _wake
     _thread, _lock, _looking = None, threading.Lock(), threading.Lock()
+    _wake = threading.Event()
     _watches.clear()
 
 

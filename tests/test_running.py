@@ -473,7 +473,7 @@ def test_without_run_no_slices_are_noted_and_no_factory_is_set() -> None:
         assert asyncio.get_running_loop().get_task_factory() is None
         await asyncio.create_task(nap())
 
-    traced = trace(app, run=False)
+    traced = trace(app, run=False, rules=False)
     assert observe(traced, http()) == [("returned", None)]
     assert {e.kind for e in traced.trace} == {"scope", "return"}
 

@@ -18,6 +18,7 @@ from asgi_lab.experiment.doors import open_door
 from asgi_lab.experiment.setup import Done, Setup, World
 from asgi_lab.memory import LifespanFailed
 from asgi_lab.recorder import LIMIT
+from asgi_lab.watchdog import forget
 
 PATIENCE = 30.0
 """Seconds that a request may take in real time, unless told otherwise."""
@@ -81,4 +82,7 @@ async def run(
     except (VirtualTimeError, LifespanFailed) as error:
         error.trace = done.trace(setup)
         raise
+    finally:
+        if done.recorder is not None and isinstance(clock, Real):
+            forget(done.recorder)
     return done.trace(setup)
