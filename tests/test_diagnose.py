@@ -125,7 +125,7 @@ def test_explain(tmp_path: Path) -> None:
     told = json.loads(
         run_command("explain", "AFTER-RESPONSE", "--format", "json", cwd=tmp_path).stdout
     )
-    assert told["chapter"] == "08_lifespan_and_background_work"
+    assert told["chapter"] == "08_lifespan_and_background"
     wrong = run_command("explain", "LOOP-BLOKED", cwd=tmp_path)
     assert wrong.process.returncode == 2
     assert "did you mean LOOP-BLOCKED" in wrong.stderr

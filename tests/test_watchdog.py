@@ -21,7 +21,7 @@ from asgi_lab.types import Receive, Scope, Send
 from asgi_lab.watchdog import call_at
 
 LOOPS = ["asyncio", *(["uvloop"] if sys.implementation.name == "cpython" else [])]
-LIMIT = 0.05
+LIMIT = 0.2
 
 SCOPE = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
 
