@@ -55,7 +55,7 @@ class Session:
         self.ticker = Ticker(self.recorder, self._say)
         self._file: FileWriter | None = None
         if order.record is not None:
-            self._file = FileWriter(order.record, self.recorder, self._header)
+            self._file = FileWriter(order.record, self.recorder, self.header)
         self.errors = Counter[str]()
         """How often each error was met on the client's side, while driving."""
         self._driven = False
@@ -84,7 +84,7 @@ class Session:
     def trace(self) -> Trace:
         """What has been recorded so far; after the end, all of it."""
         taken = snapshot(self.recorder)
-        return replace(taken, header={**taken.header, **self._header()}, dropped=self.lost)
+        return replace(taken, header={**taken.header, **self.header()}, dropped=self.lost)
 
     @property
     def recorded(self) -> Path | None:
@@ -249,7 +249,8 @@ class Session:
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
         return f"{self.server.name} {how}; what it said is above"
 
-    def _header(self) -> dict[str, object]:
+    def header(self) -> dict[str, object]:
+        """Return what is known of the recording: versions, target, server."""
         told = self.collector.header
         known: dict[str, object] = {
             key: told[key] for key in ("python", "frameworks", "pid") if key in told

@@ -9,7 +9,7 @@ from rich.text import Text
 from asgi_lab.commands.output import say, warn
 from asgi_lab.diagnose import WARNING, Diagnosis, diagnose
 from asgi_lab.diagnose.diagnosis import told
-from asgi_lab.diagnose.formats import everything, name_of, versions
+from asgi_lab.diagnose.formats import everything, versions
 from asgi_lab.events import Trace
 
 STYLES = {"warning": "bold #d55e00", "note": "bold"}
@@ -54,5 +54,5 @@ def strict_code(trace: Trace) -> int:
     warn(f"--strict: {len(bad)} of what was found must not be")
     for one in bad:
         at = f", at {one.at}" if one.at else ""
-        say(f"  {name_of(one)}  {one.request}{at}  ({one.more})")
+        say(f"  {one.name}  {one.request}{at}  ({one.more})")
     return FAILED

@@ -50,6 +50,8 @@ def run_trace(**given: Any) -> int:
         session = Session(order, watcher)
     except PortError as error:
         return fail(str(error))
+    if isinstance(watcher, WithPage):
+        watcher.page.header = session.header
     code, trouble = _run(session, output, watcher, requests, given)
     if code != USAGE:
         code = _show(session, console, watcher, given) or code

@@ -6,16 +6,18 @@ diagnosis   what is found: id, sentence, line, cause, remedy
 evidence    a trace sorted for those who look
 loop, streams, messages, lifespan, websockets, proxy, afterwards
             a family each, a function a diagnosis: evidence in, diagnoses out
+settling    of what was found, the causes without their consequences
 catalogue   each told in full, for `asgi-lab explain`
 
 A healthy app gets silence. So each asks for much evidence, and says nothing in doubt.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from asgi_lab.diagnose import afterwards, lifespan, loop, messages, proxy, streams, websockets
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnoses, Diagnosis, worst_first
 from asgi_lab.diagnose.evidence import Evidence
+from asgi_lab.diagnose.settling import settled
 from asgi_lab.events import Trace
 from asgi_lab.garbage import uncollected
 
@@ -46,18 +48,3 @@ def diagnose(trace: Trace) -> Diagnoses:
         evidence = Evidence(trace)
         found = [one for find in DIAGNOSES.values() for one in find(evidence)]
         return worst_first(settled(found))
-
-
-def settled(found: list[Diagnosis]) -> Iterator[Diagnosis]:
-    """Yield diagnoses without broken rules that another of them explains better."""
-    known = {(one.id, conn) for one in found for conn in one.conns}
-    killed = any(one.id == "SHUTDOWN-HELD" for one in found)
-    for one in found:
-        if killed and one.rule.startswith("L"):
-            continue  # a lifespan that was torn down, in the end
-        better = messages.TOLD_ELSEWHERE.get(one.rule)
-        explained = better == () or any(
-            (other, conn) in known for other in better or () for conn in one.conns
-        )
-        if not explained:
-            yield one

@@ -32,9 +32,8 @@ def after_the_response(evidence: Evidence) -> Iterator[Diagnosis]:
         last, pieces = call.finished, blocking[call.conn]
         if last is None:
             continue
-        raises = call.end is not None and call.end.kind == "raise" and call.end.t > last.t
         goes_on = call.until(evidence.last) - last.t >= LONG
-        if pieces or (raises and not before(call, last)) or goes_on:
+        if pieces or raises_late(call, last) or goes_on:
             at = where(pieces[0]) if pieces else ""
             found[call.request, at].append((call, last, pieces))
     for ones in found.values():
@@ -46,12 +45,17 @@ def long(piece: Slice) -> bool:
     return piece.took >= 3 * SHORTEST
 
 
-def before(call: Call, last: Event) -> bool:
-    """Return whether an exception that left the app is one that a 5xx has already answered.
+def raises_late(call: Call, last: Event) -> bool:
+    """Return whether the app raised after its response, of its own accord.
 
-    A framework's error handler answers, and raises the exception again for the server's log.
+    A framework's error handler answers 5xx, and raises the exception again for the server's log.
+    What send() raised was the server's answer to a message that it did not take.
     """
-    return (call.status or 0) >= 500
+    end = call.end
+    if end is None or end.kind != "raise" or end.t <= last.t or (call.status or 0) >= 500:
+        return False
+    refused = (e for e in call.at(0, "sent") if e.t >= last.t and e.data.get("error"))
+    return all(e.data["error"] != end.data.get("error") for e in refused)
 
 
 def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Diagnosis:
@@ -59,7 +63,7 @@ def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Dia
     call, last, pieces = max(ones, key=lambda one: one[0].until(evidence.last) - one[1].t)
     went_on = call.until(evidence.last) - last.t
     end = call.end
-    raises = end is not None and end.kind == "raise" and not before(call, last)
+    raises = raises_late(call, last)
     block = pieces[0].worst if pieces else None
     name = clean(block.data.get("call") or "") if block else ""
     text = f"{call.label} went on for {duration(went_on)} after its last byte{work_of(call, last)}"

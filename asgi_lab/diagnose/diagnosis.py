@@ -1,5 +1,6 @@
 """A diagnosis: what is wrong, for whom, where, why, and what to do about it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -10,6 +11,8 @@ WARNING: Severity = "warning"
 """It harms: requests wait, fail, or never end."""
 NOTE: Severity = "note"
 """It explains, or costs something; it may well be meant."""
+
+PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+)(?: in (?P<function>.*))?$")
 
 SIGNS = {WARNING: "!", NOTE: "·"}
 
@@ -47,13 +50,27 @@ class Diagnosis:
         return CATALOGUE[self.id].chapter
 
     @property
+    def name(self) -> str:
+        """What it is called for short: the rule that was broken, or its id."""
+        return self.rule or self.id
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """File and line, if they are known: not of a cell of a notebook."""
+        found = PLACE.match(self.at)
+        if found is None or not found["file"].endswith(".py"):
+            return None
+        return found["file"], int(found["line"])
+
+    @property
     def more(self) -> str:
         """The command that tells more."""
         return f"asgi-lab rules {self.rule}" if self.rule else f"asgi-lab explain {self.id}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        return {**asdict(self), "chapter": self.chapter}
+        """Return it as JSON holds it; `file` and `line` are null if nobody knows."""
+        file, line = self.place or (None, None)
+        return {**asdict(self), "file": file, "line": line, "chapter": self.chapter}
 
     def __str__(self) -> str:
         return "\n".join(told(self))

@@ -4,7 +4,6 @@ All of them get everything: each diagnosis, and each broken rule.
 """
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -17,8 +16,6 @@ from asgi_lab.diagnose.evidence import Evidence
 from asgi_lab.events import Trace
 from asgi_lab.plain import clean
 from asgi_lab.spec.rules import find
-
-PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+)(?: in (?P<function>.*))?$")
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -45,20 +42,14 @@ def versions(trace: Trace) -> str:
 
 def name_of(diagnosis: Diagnosis) -> str:
     """Return the id of a rule, or of a diagnosis."""
-    return diagnosis.rule or diagnosis.id
-
-
-def place_of(diagnosis: Diagnosis) -> tuple[str, int] | None:
-    """Return file and line, if they are known: not of a cell of a notebook."""
-    found = PLACE.match(diagnosis.at)
-    if found is None or not found["file"].endswith(".py"):
-        return None
-    return found["file"], int(found["line"])
+    return diagnosis.name
 
 
 def advice(diagnosis: Diagnosis) -> str:
     """Return all that is said of it."""
-    return f"{diagnosis.sentence}\nWhy: {diagnosis.cause}\nDo: {diagnosis.remedy}\n{diagnosis.more}"
+    at = f"\nAt: {diagnosis.at}" if diagnosis.at and diagnosis.at not in diagnosis.sentence else ""
+    why = f"Why: {diagnosis.cause}\nDo: {diagnosis.remedy}"
+    return f"{diagnosis.sentence}{at}\n{why}\n{diagnosis.more}"
 
 
 def github(trace: Trace, only: Only = None) -> str:
@@ -69,8 +60,8 @@ def github(trace: Trace, only: Only = None) -> str:
 def annotation(one: Diagnosis) -> str:
     """Return one workflow command."""
     kind = "warning" if one.severity == WARNING else "notice"
-    fields = {"title": f"asgi-lab {name_of(one)}"}
-    if place := place_of(one):
+    fields = {"title": f"asgi-lab {one.name}"}
+    if place := one.place:
         fields = {"file": place[0], "line": str(place[1]), **fields}
     told = ",".join(f"{key}={data(value, ',:')}" for key, value in fields.items())
     return f"::{kind} {told}::{data(f'{one.sentence} {one.remedy} ({one.more})')}"
@@ -86,7 +77,7 @@ def data(text: str, more: str = "") -> str:
 def sarif(trace: Trace, only: Only = None) -> str:
     """Return a SARIF 2.1.0 log with one run."""
     found = everything(trace, only)
-    names = list(dict.fromkeys(name_of(one) for one in found))
+    names = list(dict.fromkeys(one.name for one in found))
     driver = {
         "name": "asgi-lab",
         "version": __version__,
@@ -96,7 +87,7 @@ def sarif(trace: Trace, only: Only = None) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [result(one, names.index(name_of(one))) for one in found],
+        "results": [result(one, names.index(one.name)) for one in found],
         "properties": {"seenOn": versions(trace)},
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -128,14 +119,14 @@ def descriptor(name: str) -> dict[str, Any]:
 def result(one: Diagnosis, index: int) -> dict[str, Any]:
     """Return one result."""
     told: dict[str, Any] = {
-        "ruleId": name_of(one),
+        "ruleId": one.name,
         "ruleIndex": index,
         "level": "warning" if one.severity == WARNING else "note",
         "message": {"text": f"{one.sentence} {one.remedy}"},
         "occurrenceCount": one.count,
         "properties": {"request": one.request, "connections": list(one.conns)},
     }
-    if place := place_of(one):
+    if place := one.place:
         uri = {"artifactLocation": {"uri": place[0]}, "region": {"startLine": max(place[1], 1)}}
         told["locations"] = [{"physicalLocation": uri}]
     return told
@@ -161,7 +152,7 @@ def junit_cases(found: Sequence[Diagnosis]) -> Iterator[tuple[str, bool]]:
     names = [*(name for name in CATALOGUE if name != "BAD-SEQUENCE"),
              *dict.fromkeys(one.rule for one in found if one.rule)]  # fmt: skip
     for name in names:
-        own = [one for one in found if name_of(one) == name]
+        own = [one for one in found if one.name == name]
         bad = [one for one in own if one.severity == WARNING]
         kind = "rules" if name not in CATALOGUE else "diagnoses"
         inner = ""

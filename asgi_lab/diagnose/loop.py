@@ -68,7 +68,7 @@ def counts(evidence: Evidence, piece: Slice) -> bool:
     """Return whether a slice is worth a word: not a start, not a slow machine, not told elsewhere.
 
     What nobody saw on the stack may be a process that was given no processor, unless it was long.
-    A library at its first request may be importing what it needs.
+    A library may be importing what it needs, or collecting garbage.
     """
     call, block = piece.call, piece.worst
     if call.type == "lifespan":
@@ -77,7 +77,7 @@ def counts(evidence: Evidence, piece: Slice) -> bool:
         return False
     if block is None:
         return piece.took >= UNSEEN
-    return "library" not in block.data or piece.took >= UNSEEN or not first_of(evidence, call)
+    return "library" not in block.data or piece.took >= UNSEEN
 
 
 def runs_away(piece: Slice) -> bool:
@@ -89,11 +89,6 @@ def after_response(piece: Slice) -> bool:
     """Return whether the response had been sent when it began."""
     last = piece.call.finished
     return last is not None and piece.ran.t - last.t > piece.took / 2
-
-
-def first_of(evidence: Evidence, call: Call) -> bool:
-    """Return whether a call is the first of its process."""
-    return call.conn == min(c.conn for c in evidence.of("http", "websocket") if c.pid == call.pid)
 
 
 def where(piece: Slice) -> str:
@@ -236,8 +231,7 @@ def full(evidence: Evidence, pid: int, pool: str, jobs: list[Job]) -> Diagnosis 
             waits.append((waited, job))
     if most < 1 or not waits:
         return None
-    longest, job = max(waits, key=lambda wait: wait[0])
-    return describe(pool, most, waits, longest, job, jobs)
+    return describe(pool, most, waits, jobs, last)
 
 
 SLACK = 5 * MILLISECOND
@@ -245,29 +239,35 @@ SLACK = 5 * MILLISECOND
 
 
 def occupied(levels: list[tuple[int, int]], begin: int, end: int, most: int) -> bool:
-    """Return whether all threads were at work from `begin` to `end`, but for the time to change."""
-    free, before, level = 0, begin, 0
-    for t, after in levels:
-        if t > begin:
-            if level < most:
-                free += min(t, end) - before
-            before = min(t, end)
-        level = after
+    """Return whether a call waited because all threads were at work, but for the time to change.
+
+    Of a burst, the first calls are still starting their threads while the last ones queue; so
+    what counts is from when on all were at work, if that was for most of the wait.
+    """
+    free, full_at, before, level = 0, None, begin, 0
+    for t, after in [*levels, (end, 0)]:
+        until = min(max(t, begin), end)
+        if level >= most and full_at is None and until > before:
+            full_at = before
+        if full_at is not None and level < most:
+            free += until - before
+        before, level = until, after
         if t >= end:
             break
-    if level < most and before < end:
-        free += end - before
-    return free <= max(SLACK, (end - begin) // 20)
+    if full_at is None or end - full_at < (end - begin) / 2:
+        return False
+    return free <= max(SLACK, (end - full_at) // 20)
 
 
 def describe(
-    pool: str, most: int, waits: list[tuple[int, Job]], longest: int, job: Job, jobs: list[Job]
+    pool: str, most: int, waits: list[tuple[int, Job]], jobs: list[Job], last: int
 ) -> Diagnosis:
     """Tell of calls that waited for a thread."""
+    longest, job = max(waits, key=lambda wait: wait[0])
     taken = defaultdict(list)
     for one in jobs:
-        if one.began is not None and one.ended is not None:
-            taken[one.name].append(one.ended - one.began)
+        if one.began is not None:
+            taken[one.name].append((last if one.ended is None else one.ended) - one.began)
     name = max(taken, key=lambda key: sum(taken[key]), default=job.name)
     each = sum(taken[name]) // len(taken[name]) if taken[name] else 0
     text = f"{most} of {most} worker threads were busy: {count(len(waits), 'sync call')} had to "

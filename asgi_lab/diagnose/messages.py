@@ -14,19 +14,6 @@ from asgi_lab.spec.rules import find
 BINDING = ("must", "should")
 """Weights of rules whose breach is a warning."""
 
-TOLD_ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "H15": (),  # an exception left the app: the summary names it, with its line
-    "W10": ("WS-CLOSE-EXPLAINED",),
-    "W9": ("WS-CLOSE-EXPLAINED",),
-    "L1": ("LIFESPAN-NOT-REACHED",),
-    "H14": ("BODY-ALREADY-READ",),
-    "H19": ("STREAM-NOT-STOPPING", "DISCONNECT-IGNORED"),
-    "H20": ("STREAM-NOT-STOPPING", "DISCONNECT-IGNORED"),
-    "W12": ("STREAM-NOT-STOPPING",),
-    "W13": ("STREAM-NOT-STOPPING",),
-}
-"""Rules whose breach another diagnosis of the same connection explains better, and which."""
-
 LONG = SECOND
 """Nanoseconds for which an app waits for a body that has been read already."""
 
@@ -57,6 +44,8 @@ def bad_sequence(evidence: Evidence) -> Iterator[Diagnosis]:
             continue
         event, often = ones[0][0], sum(each for _, each in ones)
         call = evidence.calls[event.conn]
+        if torn_down(call):
+            continue
         who = who.rpartition(".")[2]
         by = {"app": "your app", "middleware": who or "a middleware"}.get(side, side)
         by = f"the server ({evidence.server})" if side == "server" and evidence.server else by
@@ -78,6 +67,14 @@ def bad_sequence(evidence: Evidence) -> Iterator[Diagnosis]:
             rule=rule,
             count=often,
         )
+
+
+def torn_down(call: Call) -> bool:
+    """Return whether a lifespan was cancelled: its server was killed, or ended in the midst of it.
+
+    What an app says then comes out of turn, and is no fault of its own.
+    """
+    return call.type == "lifespan" and call.end is not None and call.end.kind == "cancel"
 
 
 def body_already_read(evidence: Evidence) -> Iterator[Diagnosis]:

@@ -18,8 +18,9 @@ from math import inf
 from asgi_lab.connection import Connection
 from asgi_lab.events import Event
 from asgi_lab.measures import Measures
+from asgi_lab.scene.flags import Spot, alt_of_flags, flags_of
 from asgi_lab.scene.marks import Mark, close, marks_of
-from asgi_lab.scene.model import Axis, Box, Items, Lane, Scene, Texts
+from asgi_lab.scene.model import Axis, Box, Flag, Items, Lane, Scene, Texts
 from asgi_lab.scene.phases import NOBODY, Holds, holds_of, joined
 from asgi_lab.scene.stalls import stalls_of
 from asgi_lab.scene.timeline import (
@@ -60,6 +61,8 @@ class Delta:
     items: Items
     replace: tuple[int, ...]
     boxes: tuple[Box, ...]
+    flags: tuple[Flag, ...] | None
+    """None if they are as they were."""
     title: str
     alt: str
 
@@ -92,6 +95,9 @@ class LiveTimeline:
         self._now = -1
         self._form: tuple[float, str] = (0, "")
         self._whole = True
+        self._spots: Sequence[Spot] = ()
+        self._marked = False
+        self._flags: tuple[Flag, ...] = ()
 
     def feed(self, events: Sequence[Event], dropped: int = 0) -> None:
         """Take the next events, in order, and how many have been lost in all."""
@@ -108,6 +114,10 @@ class LiveTimeline:
             self._fed.add(conn)
         self._fed.update(event.conn for event in events if not event.layer)
 
+    def mark(self, spots: Sequence[Spot]) -> None:
+        """Take what is wrong, and where it shows, in place of what was known of that."""
+        self._spots, self._marked = spots, True
+
     def restart(self) -> None:
         """Let the next update be a whole scene: somebody has come who knows nothing."""
         self._whole = True
@@ -121,7 +131,9 @@ class LiveTimeline:
         if settle:
             self._fed.update(conn for conn, laid in self._laid.items() if laid.tail)
             self._laid.clear()
-        if not (self._whole or self._fed) and (now == self._now or not self.measures.open):
+        if not (self._whole or self._fed or self._marked) and (
+            now == self._now or not self.measures.open
+        ):
             return None
         sooner = self._choose()
         if not self._shown:
@@ -131,7 +143,7 @@ class LiveTimeline:
         form = (close(axis.span), held_by(self._shown))
         before, self._holds = self._holds, holds_of(self.measures)
         anew = self._whole or sooner or form != self._form or self._told > MOST_TEXTS
-        self._form, self._whole = form, False
+        self._form, self._whole, self._marked = form, False, False
         told = self._scene(axis, now) if anew else self._delta(axis, now, before)
         self._now = now
         self._fed.clear()
@@ -162,9 +174,10 @@ class LiveTimeline:
             items, self._texts, self._shown, self._holds, self._marks, now, axis.span
         )  # fmt: skip
         self._laid = {c.conn: Laid(len(self._marks.get(c.conn, ())), 0, now) for c in self._shown}
-        title, alt, boxes = self._said(axis)
+        title, alt, boxes, self._flags = self._said(axis)
         return Scene("timeline", title, alt, axis, tuple(lanes), columns=COLUMNS, items=items,
-                     texts=self._texts.all, boxes=boxes, held=self._form[1])  # fmt: skip
+                     texts=self._texts.all, boxes=boxes, flags=self._flags,
+                     held=self._form[1])  # fmt: skip
 
     def _delta(self, axis: Axis, now: int, before: Mapping[int, Holds]) -> Delta:
         """Lay out the lanes that have changed."""
@@ -184,9 +197,11 @@ class LiveTimeline:
                 items, self._texts, lane, c, holds_on(c, self._holds), marks, now, axis.span
             )  # fmt: skip
             self._laid[c.conn] = Laid(len(marks), 0, now)
-        title, alt, boxes = self._said(axis)
-        new = self._texts.all[self._told :]
-        return Delta(axis, tuple(lanes), new, items, tuple(replace), boxes, title, alt)
+        title, alt, boxes, flags = self._said(axis)
+        texts = self._texts.all[self._told :]
+        new = None if flags == self._flags else flags
+        self._flags = flags
+        return Delta(axis, tuple(lanes), texts, items, tuple(replace), boxes, new, title, alt)
 
     def _add_tail(self, items: Items, lane: int, c: Connection, now: int) -> bool:
         """Append what a long lane has more, one by one; return False if it is not long."""
@@ -201,11 +216,13 @@ class LiveTimeline:
         laid.tail, laid.until = len(marks) - laid.marks, now
         return True
 
-    def _said(self, axis: Axis) -> tuple[str, str, tuple[Box, ...]]:
-        """Return the title, the picture in words, and the stalls."""
+    def _said(self, axis: Axis) -> tuple[str, str, tuple[Box, ...], tuple[Flag, ...]]:
+        """Return the title, the picture in words, the stalls and the flags."""
         stalls = [s for s in stalls_of(self.measures) if s.hold.conn in self._index]
         boxes = tuple(box_of(stall, len(self._shown)) for stall in stalls)
-        return title_of(self._shown, axis, stalls), alt_of(self._shown, axis, stalls), boxes
+        flags = flags_of(self._spots, self._index, axis)
+        alt = alt_of(self._shown, axis, stalls) + alt_of_flags(flags)
+        return title_of(self._shown, axis, stalls), alt, boxes, flags
 
 
 def changed(before: Holds, now: Holds) -> float:

@@ -254,6 +254,25 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Flag:
+    """Something wrong, marked where it shows: in a lane (-1: in none), at a place of the axis.
+
+    `label` names it; of several flags of one diagnosis, the first. `text` says in its first line
+    what is wrong, below why and what to do. `number` is that of the diagnosis, the worst first,
+    `lanes` are those of the requests concerned.
+    """
+
+    at: float
+    lane: int
+    role: str
+    label: str
+    text: str
+    event: int = NONE
+    number: int = 0
+    lanes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One picture. `title` is its message; `alt` says in words what there is to see."""
 
@@ -273,6 +292,7 @@ class Scene:
     nodes: tuple[Node, ...] = ()
     links: tuple[Link, ...] = ()
     notes: tuple[Note, ...] = ()
+    flags: tuple[Flag, ...] = ()
     held: str = "loop"
     """What a running app holds: the event loop, or (WSGI) its thread."""
 
@@ -280,7 +300,7 @@ class Scene:
     def roles(self) -> tuple[str, ...]:
         """The roles that occur, in the order of a legend."""
         used = {ROLES[code] for code in set(self.items.role)}
-        for parts in (self.arrows, self.boxes, self.areas, self.nodes, self.links):
+        for parts in (self.arrows, self.boxes, self.areas, self.nodes, self.links, self.flags):
             used.update(part.role for part in parts)
         return tuple(role for role in ROLES if role in used)
 

@@ -14,7 +14,7 @@ from typing import Any
 from asgi_lab.scene.live import Delta
 from asgi_lab.scene.model import Items, Scene
 
-PARTS = ("lanes", "groups", "arrows", "boxes", "areas", "nodes", "links", "notes")
+PARTS = ("lanes", "groups", "arrows", "boxes", "areas", "nodes", "links", "notes", "flags")
 
 
 def header(scene: Scene) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def delta(new: Delta) -> dict[str, Any]:
         "count": len(new.items),
         "replace": list(new.replace),
         "boxes": [flat(box) for box in new.boxes],
+        **({"flags": [flat(flag) for flag in new.flags]} if new.flags is not None else {}),
         "title": new.title,
         "alt": new.alt,
     }

@@ -49,6 +49,10 @@ MAY = "may"
 TAKEN = "taken"
 ILLEGAL = "illegal"
 
+# What is wrong (`asgi_lab.diagnose`): flags on a timeline.
+WARNING = "warning"
+NOTE = "note"
+
 # Two traces beside each other.
 SAME = "same"
 CHANGED = "changed"
@@ -94,6 +98,8 @@ MEANINGS = {
     ONLY_B: "only in the second",
     LIFE: "open: between startup and shutdown",
     AFTER: "after the response",
+    WARNING: "something is wrong here",
+    NOTE: "something to know of",
 }
 """Every role, with what a legend says of it, in the order in which legends list them."""
 

@@ -3,11 +3,13 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from asgi_lab.connection import Connection, Phase
+from asgi_lab.diagnose import Diagnosis
 from asgi_lab.events import Trace
 from asgi_lab.measures import Measures
 from asgi_lab.plain import count, duration
 from asgi_lab.scene import facts
 from asgi_lab.scene.density import add_density
+from asgi_lab.scene.flags import alt_of_flags, flags_of, spots_of
 from asgi_lab.scene.marks import Mark, add_marks, marks_of
 from asgi_lab.scene.model import Axis, Box, Items, Lane, Scene, Texts
 from asgi_lab.scene.phases import NOBODY, Holds, holds_of, joined
@@ -18,11 +20,17 @@ COLUMNS = ("#", "status", "first", "total", "in", "out")
 """What `Lane.facts` of a timeline are."""
 
 
-def timeline(trace: Trace, *, only: Container[int] | None = None, rows: int | None = None) -> Scene:
+def timeline(
+    trace: Trace,
+    *,
+    only: Container[int] | None = None,
+    rows: int | None = None,
+    diagnoses: Sequence[Diagnosis] = (),
+) -> Scene:
     """Lay out a trace: a lane a request, with its phases, its messages and the stalls.
 
     `only` chooses connections; who held their loop is measured on all. Of more than `rows`, each
-    lane speaks for several.
+    lane speaks for several. `diagnoses` (those of the trace) are marked where they show.
     """
     measures = Measures(keep=None)
     measures.feed(trace.events)
@@ -38,17 +46,21 @@ def timeline(trace: Trace, *, only: Container[int] | None = None, rows: int | No
     else:
         marks, now = marks_of(trace.events), measures.last
         lanes = add_lanes(items, texts, shown, holds_of(measures), marks, now, axis.span)
+    each = -(-len(shown) // len(lanes))
+    places = {c.conn: index // each for index, c in enumerate(shown)}
+    flags = flags_of(spots_of(trace.events, diagnoses), places, axis)
     stalls = [stall for stall in stalls_of(measures) if only is None or stall.hold.conn in only]
     return Scene(
         "timeline",
         title_of(shown, axis, stalls),
-        alt_of(shown, axis, stalls),
+        alt_of(shown, axis, stalls) + alt_of_flags(flags),
         axis,
         tuple(lanes),
         columns=COLUMNS if len(lanes) == len(shown) else (),
         items=items,
         texts=texts.all,
         boxes=tuple(box_of(stall, len(lanes)) for stall in stalls),
+        flags=flags,
         held=held,
     )
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,10 +23,11 @@ from typing import Any
 
 from asgi_lab import __version__
 from asgi_lab.connection import Connection
+from asgi_lab.diagnose import Diagnosis, diagnose
 from asgi_lab.events import Event, Trace
 from asgi_lab.files import encode_trace
 from asgi_lab.measures import Measures
-from asgi_lab.plain import clean, count, duration
+from asgi_lab.plain import clean, count
 from asgi_lab.scene import Scene, facts, payload
 from asgi_lab.scene.choice import choose
 from asgi_lab.scene.concurrency import concurrency
@@ -34,18 +35,18 @@ from asgi_lab.scene.layers import layers
 from asgi_lab.scene.sequence import sequence
 from asgi_lab.scene.states import states
 from asgi_lab.scene.timeline import timeline
-from asgi_lab.spec.rules import rules
 from asgi_lab.text import line
 from asgi_lab.view import theme
+from asgi_lab.view.diagnosed import cards
 from asgi_lab.view.plaintext import plaintext
-from asgi_lab.view.summary import facts as summed_up
 from asgi_lab.view.summary import headline
+from asgi_lab.view.tables import Broken, summary_tables
 from asgi_lab.view.terminal import render
 
 STATIC = Path(__file__).parent / "static"
 
 REQUESTS = 50
-"""Requests whose own pictures are in the page: half of them failed ones, then the slowest."""
+"""Requests whose own pictures are in the page: of what is wrong, half failed ones, the slowest."""
 
 LANES = 20_000
 """Lanes of the timeline; of more requests, each lane speaks for several."""
@@ -55,8 +56,6 @@ EVENTS = 300_000
 
 SPOKEN = 200
 """Lanes up to which the timeline is also there as text."""
-
-ROUTES = 12
 
 OF_ONE: Mapping[str, Callable[[Trace, int], Scene]] = {
     "sequence": lambda trace, conn: sequence(trace, conn, depth=0),
@@ -75,14 +74,16 @@ def html(trace: Trace, *, title: str | None = None) -> str:
     measures = Measures(keep=None)
     measures.feed(trace.events)
     kept = trace.of(trace.events[-EVENTS:])
-    own = _own(trace, measures)
-    scene = timeline(trace, rows=LANES)
+    found = diagnose(trace)
+    own = _own(trace, measures, found)
+    scene = timeline(trace, rows=LANES, diagnoses=found)
     first = {"scene": payload.header(scene), "text": _timeline_text(trace, scene)}
     parts = {
         "title": escape(clean(title or headline(measures).plain)),
         "about": escape(" · ".join(_about(trace))),
         "summary": summary_tables(measures),
-        "findings": findings_table(trace.events),
+        "diagnoses": cards(found),
+        "findings": Broken(trace.events).table(),
         "meta": in_script(_meta(trace, measures, kept, own)),
         "timeline": _packed(json.dumps(first).encode()),
         "items": _packed(payload.columns(scene.items)),
@@ -138,9 +139,11 @@ def colours() -> str:
 
     def told(mode: str) -> str:
         raised, called = (getattr(theme.STYLES[role], mode) for role in ("raise", "call"))
+        warning, note = (getattr(theme.STYLES[role], mode) for role in ("warning", "note"))
         return (
             f"--paper: {theme.PAPER[mode]}; --ink: {theme.INK[mode]}; --grid: {theme.GRID[mode]}; "
-            f"--bad: {raised}; --focus: {called}; color-scheme: {mode};"
+            f"--bad: {raised}; --focus: {called}; --warning: {warning}; --note: {note}; "
+            f"color-scheme: {mode};"
         )
 
     return (
@@ -170,84 +173,6 @@ def _about(trace: Trace) -> Iterator[str]:
         yield f"{count(trace.dropped, 'event')} forgotten for want of room"
     if header.get("redacted"):
         yield "secrets masked"
-
-
-# ------------------------------------------------------------------ tables
-
-
-def summary_tables(measures: Measures) -> str:
-    """Return what it all amounts to: totals, the slowest routes, errors."""
-    told = {
-        name: text.replace("  (", " (").replace("  ", ", ") for name, text in summed_up(measures)
-    }
-    rows = [f"<tr><th scope=row>{escape(name)}<td>{escape(text)}" for name, text in told.items()]
-    return "".join(
-        [f"<table class=facts><tbody>{''.join(rows)}</table>", _routes(measures), _errors(measures)]
-    )
-
-
-def _routes(measures: Measures) -> str:
-    slow = sorted(measures.routes.values(), key=lambda route: -route.latency.longest)
-    if all(route.count == 1 for route in slow):
-        return ""  # the timeline says it all
-    told = [
-        (clean(r.name), f"{r.count:,}", *(duration(r.latency.quantile(q)) for q in (0.5, 0.95)),
-         duration(r.latency.longest), f"{r.errors:,}" if r.errors else "")
-        for r in slow[:ROUTES]
-    ]  # fmt: skip
-    return _table(
-        ("slowest routes", "requests", "median", "p95", "longest", "failed"), told, "rows numbers"
-    )
-
-
-def _errors(measures: Measures) -> str:
-    worst = sorted(measures.failures.values(), key=lambda failure: -failure.count)
-    told = [
-        (clean(f"{f.error}: {f.message}" if f.message else f.error), clean(f.at), f"{f.count:,}",
-         f"#{f.conn}")
-        for f in worst[:ROUTES]
-    ]  # fmt: skip
-    return _table(("errors", "at", "times", "last in"), told) if told else ""
-
-
-def findings_table(events: Sequence[Event]) -> str:
-    """Return what breaks the rules, each rule and place once, with how often and where first."""
-    found: Counter[tuple[str, str, str]] = Counter()
-    first: dict[tuple[str, str, str], int] = {}
-    for event in events:
-        if event.kind == "finding":
-            key = tuple(str(event.data.get(name) or "") for name in ("rule", "what", "at"))
-            found[key] += 1  # type: ignore[index]
-            first.setdefault(key, event.conn)  # type: ignore[arg-type]
-    if not found:
-        return ""
-    known = rules()
-    told = []
-    for (name, what, at), times in found.most_common():
-        rule = known.get(name)
-        sentence, remedy = (rule.sentence, rule.remedy) if rule else ("", "")
-        told.append(
-            (name, f"{sentence}\n{what}", at, remedy, f"{times:,}", f"#{first[name, what, at]}")
-        )
-    heads = ("rule", "what it asks, and what was seen", "at", "what to do", "times", "first in")
-    return f"<section><h2>Broken rules of ASGI</h2>{_table(heads, told, 'rows findings')}</section>"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], style: str = "rows") -> str:
-    """Return a table; `#7` in a cell is a button that chooses that request."""
-
-    def cell(text: str) -> str:
-        if re.fullmatch(r"#\d+", text):
-            return f"<td><button type=button data-conn={text[1:]}>{text}</button>"
-        plain = "\n".join(clean(part) for part in text.split("\n"))
-        return f"<td>{escape(plain)}"
-
-    head = "".join(f"<th scope=col>{escape(each)}" for each in heads)
-    body = "".join(f"<tr>{''.join(map(cell, row))}" for row in rows)
-    return f"<table class='{style}'><thead><tr>{head}<tbody>{body}</table>"
-
-
-# ------------------------------------------------------------------ pictures and events
 
 
 def _meta(
@@ -284,7 +209,9 @@ def _said(scene: Scene, text: str) -> dict[str, Any]:
     return {"scene": payload.as_json(scene), "text": text}
 
 
-def _own(trace: Trace, measures: Measures) -> list[tuple[Connection, Trace]]:
+def _own(
+    trace: Trace, measures: Measures, found: Sequence[Diagnosis]
+) -> list[tuple[Connection, Trace]]:
     """Return the connections whose own pictures are in the page, with their events."""
     last = measures.last
     slow = sorted(
@@ -292,8 +219,9 @@ def _own(trace: Trace, measures: Measures) -> list[tuple[Connection, Trace]]:
     )
     failed = [c for c in slow if c.failed]
     chosen, _ = choose(measures)
-    first = [*([chosen] if chosen else []), *failed[: REQUESTS // 2], *slow]
-    wanted = set(list(dict.fromkeys(c.conn for c in first))[:REQUESTS])
+    numbers = [c.conn for c in [*([chosen] if chosen else []), *failed[: REQUESTS // 2], *slow]]
+    concerned = [conn for one in found[: REQUESTS // 5] for conn in one.conns[:1]]
+    wanted = set(list(dict.fromkeys([*concerned, *numbers]))[:REQUESTS])
     events: dict[int, list[Event]] = defaultdict(list)
     for event in trace.events:
         if event.conn in wanted:

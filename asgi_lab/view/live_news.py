@@ -1,7 +1,8 @@
 """What a live page is told: all there is for who has come, and then only what is new.
 
 As server-sent events, one line of JSON each: `scene` (a whole one) or `delta`, `lines` (of events),
-`summary` (the tables, and the requests to choose from), `end`.
+`wrong` (what is wrong, and what to do), `summary` (the tables, and the requests to choose from),
+`end`.
 """
 
 import json
@@ -9,21 +10,22 @@ import threading
 import time
 from base64 import b64encode
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asgi_lab.events import Event
+from asgi_lab.diagnose import diagnose
+from asgi_lab.events import Event, Trace
 from asgi_lab.framework import ServerEvent
 from asgi_lab.scene import Scene, facts, payload
+from asgi_lab.scene.flags import spots_of
 from asgi_lab.scene.live import Delta, LiveTimeline
-from asgi_lab.view.html import findings_table, row_of, summary_tables
+from asgi_lab.view.diagnosed import cards
+from asgi_lab.view.html import row_of
 from asgi_lab.view.summary import headline
+from asgi_lab.view.tables import Broken, summary_tables
 
 KEPT = 100_000
 """Events that can be looked at; the oldest are forgotten."""
-
-BROKEN = 1_000
-"""Broken rules that are told; the oldest are forgotten."""
 
 LINES = 2_000
 """Lines of events at a time: of a flood, the last."""
@@ -33,6 +35,12 @@ FIRST = 5_000
 
 CHOICE = 200
 """Requests to choose from: the last."""
+
+PAUSE = 2.0
+"""Seconds, at least, between two looks for what is wrong."""
+
+SHARE = 20
+"""So many times as long as such a look takes is the pause after it."""
 
 LAG = 0.25
 """Seconds without events after which time is known to have gone on without any."""
@@ -45,10 +53,15 @@ class News:
         self._title = title
         self._timeline = LiveTimeline()
         self._events: deque[Event] = deque(maxlen=KEPT)
-        self._broken: deque[Event] = deque(maxlen=BROKEN)
+        self._broken = Broken()
         self._rows: deque[str] = deque(maxlen=LINES)
         self._total = 0
         self._ended = ""
+        self._wrong = ""
+        self._untold = False
+        self._known = 0
+        """Of so many events in all it is known what is wrong."""
+        self._look = 0.0
         self._fed = time.monotonic()
         self._lock = threading.Lock()
 
@@ -57,7 +70,7 @@ class News:
         with self._lock:
             self._timeline.feed(events, dropped)
             self._events.extend(events)
-            self._broken.extend(event for event in events if event.kind == "finding")
+            self._broken.feed(events)
             self._rows.extend(map(row_of, events[-LINES:]))
             self._total += len(events)
             self._fed = time.monotonic()
@@ -71,13 +84,34 @@ class News:
         with self._lock:
             return list(self._events)
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to look for what is wrong: there is news, and the pause is over."""
+        return self._known != self._total and (self._ended != "" or time.monotonic() >= self._look)
+
+    def diagnose(self, header: Mapping[str, Any]) -> None:
+        """Look for what is wrong, in the events that are known; it may take a while."""
+        with self._lock:
+            events, total = tuple(self._events), self._total
+        begun = time.monotonic()
+        found = diagnose(Trace(events, header))
+        spots = spots_of(events, found)
+        ended = time.monotonic()
+        with self._lock:
+            self._known = total
+            self._look = ended + max(PAUSE, SHARE * (ended - begun))
+            self._timeline.mark(spots)
+            wrong = cards(found)
+            self._untold = self._untold or wrong != self._wrong
+            self._wrong = wrong
+
     def first(self) -> list[ServerEvent]:
         """Return what somebody needs who has just come. A whole scene follows, for everybody."""
         with self._lock:
             self._timeline.restart()
             rows = list(map(row_of, list(self._events)[-FIRST:]))
             lines = {"lines": rows, "anew": True, "total": self._total}
-            return [told("lines", lines), self._summary()]
+            return [told("lines", lines), told("wrong", {"cards": self._wrong}), self._summary()]
 
     def new(self, summary: bool) -> list[ServerEvent]:
         """Return what is new since the last call; with a summary, if so wanted."""
@@ -90,9 +124,13 @@ class News:
             news = [as_event(scene)] if scene is not None else []
             if rows:
                 news.append(told("lines", {"lines": rows, "total": self._total}))
-            if summary or self._ended:
+            ended = self._ended and self._known == self._total  # else there is more to be told
+            if self._untold or ended:
+                self._untold = False
+                news.append(told("wrong", {"cards": self._wrong}))
+            if summary or ended:
                 news.append(self._summary())
-            if self._ended:
+            if ended:
                 news.append(told("end", {"words": self._ended}))
             return news
 
@@ -108,7 +146,7 @@ class News:
             "title": headline(measures).plain,
             "about": self._title,
             "summary": summary_tables(measures),
-            "findings": findings_table(tuple(self._broken)),
+            "findings": self._broken.table(),
             "requests": labels,
         }
         return told("summary", said)

@@ -16,7 +16,7 @@ import gzip
 import hmac
 import secrets
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from html import escape
 from typing import Any
@@ -80,6 +80,8 @@ class LivePage:
     def __init__(self, title: str = "") -> None:
         self.url = ""
         """Where it is, once it has started."""
+        self.header: Callable[[], Mapping[str, Any]] = dict
+        """Tells what is known of the recording: the server and its version, frameworks."""
         self._title = title
         self._news = News(title)
         self._browsers: set[asyncio.Queue[ServerEvent | None]] = set()
@@ -127,6 +129,8 @@ class LivePage:
             await self._stop.wait()
             telling.cancel()
             self._news.end("the server of this page has ended")
+            if self._news.due:
+                self._news.diagnose(self.header())
             self._hand_out([*self._news.new(summary=True), None])
 
     def app(self) -> ASGIApp:
@@ -159,7 +163,7 @@ class LivePage:
 
         @app.get("/trace.jsonl.gz")
         async def trace() -> Response:
-            header = {"asgi_lab": FORMAT, "target": self._title}
+            header = {"asgi_lab": FORMAT, "target": self._title, **self.header()}
             whole = encode_trace(Trace(tuple(news.known()), header))
             return Response(gzip.compress(whole), headers={"content-type": "application/gzip"})
 
@@ -192,6 +196,8 @@ class LivePage:
             await asyncio.sleep(PERIOD)
             if self._browsers:
                 looks += 1
+                if self._news.due:
+                    await asyncio.to_thread(self._news.diagnose, self.header())
                 self._hand_out(self._news.new(summary=looks % SLOWLY == 0))
 
     def _hand_out(self, news: Sequence[ServerEvent | None]) -> None:

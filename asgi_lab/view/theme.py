@@ -16,9 +16,9 @@ class Style:
     """How one role looks.
 
     `shape` of a bar: solid, hatched, outlined, thin, dashed, half, low, dotted; of a mark: bar,
-    right, left, square, cross, diamond, star, tick; of an arrow: line, dashed, bold. `height` is
-    the part of its lane that a bar takes. `terminal` is what a terminal is told, if it is not the
-    colour on light.
+    right, left, square, cross, diamond, star, tick, triangle, circle; of an arrow: line, dashed,
+    bold. `height` is the part of its lane that a bar takes. `terminal` is what a terminal is told,
+    if it is not the colour on light.
     """
 
     light: str
@@ -71,6 +71,8 @@ STYLES = {
     roles.ONLY_B: Style(GREEN, "#2fc79a", "diamond", "+"),
     roles.LIFE: Style("#b5e0d3", "#1f5546", "solid", "▒", 0.8),
     roles.AFTER: Style(BLUE, SKY, "outlined", "▯", 0.6),
+    roles.WARNING: Style(RED, "#ff7b2e", "triangle", "!", terminal=f"bold {RED}"),
+    roles.NOTE: Style(BLUE, SKY, "circle", "i", terminal="bold"),
 }
 """Every role's style (a test holds that none is missing)."""
 

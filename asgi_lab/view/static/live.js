@@ -27,6 +27,7 @@ const TOLD = {
       maxHeight: 620,
       onLane: (conn) => choose(conn, true),
       onSelect: (seq) => selectEvent(seq, views.timeline),
+      onFlag: flagged,
     });
     if (byReader) views.timeline.highlight(chosen);
     document.documentElement.dataset.ready = "true";
@@ -38,6 +39,12 @@ const TOLD = {
     if (anew) events.lines = [];
     const last = parseInt(events.lines.at(-1) ?? "-1", 10); // who has just come may be told twice
     events.append(lines.filter((line) => parseInt(line, 10) > last), MOST);
+  },
+  wrong: ({ cards }) => {
+    const focused = document.activeElement.closest("[data-diagnosis]")?.dataset.diagnosis;
+    put("diagnoses", cards);
+    markCard(views.timeline?.flag?.number ?? -1);
+    document.querySelector(`[data-diagnosis="${focused}"] button`)?.focus({ preventScroll: true });
   },
   summary: ({ title, about: where, summary, findings, requests }) => {
     by("title").textContent = title;

@@ -139,8 +139,34 @@ async function selectEvent(seq, from) {
 
 let events = null;
 
+// ---- what is wrong: a card chooses what it is about, a flag in the picture its card
+
+function markCard(number) {
+  for (const card of document.querySelectorAll("[data-diagnosis]")) {
+    if (Number(card.dataset.diagnosis) === number) card.setAttribute("aria-current", "true");
+    else card.removeAttribute("aria-current");
+  }
+}
+
+async function flagged(flag) {
+  markCard(flag ? flag.number : -1);
+  const place = events && flag?.event >= 0 ? await source.place(flag.event) : -1;
+  if (place >= 0) events.choose(place, true);
+}
+
+function chooseDiagnosis({ diagnosis, of }) {
+  const view = views.timeline;
+  if (!view) return;
+  view.point(Number(diagnosis));
+  if (of) showRequest(Number(of), "what is wrong concerns it");
+  const { top, bottom } = view.stage.getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) by("pictured").scrollIntoView({ block: "nearest" });
+}
+
 by("choice").addEventListener("change", (event) => chooseRequest(Number(event.target.value)));
 document.addEventListener("click", (event) => {
+  const card = event.target.closest?.("[data-diagnosis]");
+  if (card && getSelection().isCollapsed) chooseDiagnosis(card.dataset); // else words are being copied
   const conn = event.target.closest?.("[data-conn]")?.dataset.conn;
   if (!conn) return;
   chooseRequest(Number(conn));

@@ -66,6 +66,7 @@ async function open() {
     maxHeight: 620,
     onLane: (conn) => showRequest(conn),
     onSelect: (seq) => selectEvent(seq, views.timeline),
+    onFlag: flagged,
   });
   document.documentElement.dataset.drawn = String(Math.round(performance.now()));
   for (const [conn, label] of meta.requests) {

@@ -5,11 +5,13 @@
 //     items    the columns of the scene's items (asgi_lab.scene.payload): bytes, or base64 of them
 //     options  describe(seq) -> string | Promise<string>   the full words of an event
 //              onSelect(seq), onLane(conn)                 the reader has chosen an event, a request
+//              onFlag(flag)                                or what is wrong (null: nothing any more)
 //              theme: "light" | "dark" | "auto"; controls: true | false; maxHeight: pixels
 //   view.update(payload)   another scene; the view keeps its zoom where it can
 //   view.append(delta)     what a running trace has come to meanwhile:
 //     {axis, lanes: [[number, lane], ...], texts: [new ones], items, replace: [lane, ...], boxes,
-//      title, alt}; items of the lanes in `replace` are dropped first; `fold` counts within `items`
+//      flags, title, alt}; items of the lanes in `replace` are dropped first; `fold` counts within `items`
+//   view.point(number)     at the flags of a diagnosis
 //   view.select(seq), view.highlight(conn), view.say(words), view.setTheme(theme), view.destroy()
 //
 // Sections: numbers and words; columns; look; shapes; rows (flow right); columns (flow down);
@@ -138,6 +140,9 @@ function indexOf(columns, lanes, many) {
   for (let i = 0; i < count; i++) if (fold[i] >= 0 && fold[i] < count) members[fold[i]]++;
   return { start, order, reach, members };
 }
+
+// Whether two boxes, [left, top, right, bottom] each, have a place in common.
+const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 
 function bisect(low, high, before) {
   while (low < high) {
@@ -312,6 +317,8 @@ function drawMark(ctx, look, style, x, y, s) {
         ctx.lineTo(x + length * Math.cos(angle), y + length * Math.sin(angle));
       }
       break;
+    case "triangle": ctx.moveTo(x, y - r * 1.15); ctx.lineTo(x + r * 1.2, y + r); ctx.lineTo(x - r * 1.2, y + r); break;
+    case "circle": ctx.arc(x, y, r * 1.08, 0, 2 * Math.PI); break;
     default:
       ctx.moveTo(x, y - r); ctx.lineTo(x + r, y); ctx.lineTo(x, y + r); ctx.lineTo(x - r, y);
   }
@@ -321,6 +328,12 @@ function drawMark(ctx, look, style, x, y, s) {
   ctx.stroke();
   ctx.fillStyle = style.colour;
   ctx.fill();
+  const sign = { triangle: [-0.22, 0.36, 0.24, 0.14], circle: [-0.1, 0.46, -0.34, 0.15] }[style.shape];
+  if (!sign) return;
+  const [bar, long, dot, high] = sign.map((part) => part * s); // an exclamation mark, an i
+  ctx.fillStyle = look.paper;
+  ctx.fillRect(x - s * 0.075, y + bar, s * 0.15, long);
+  ctx.fillRect(x - s * 0.075, y + dot, s * 0.15, high);
 }
 
 const BARS = new Set(["solid", "hatched", "outlined", "thin", "half", "low", "dotted", "dashed", "line", "bold"]);
@@ -520,7 +533,11 @@ class Rows {
 
   get lanes() { return Math.max(this.rows.length - this.headings, 1); }
 
-  get below() { return this.steps ? 8 + 4 * (this.view.scene.boxes ?? []).length : 6; }
+  get below() {
+    const { boxes, flags } = this.view.scene;
+    if (this.steps) return 8 + 4 * (boxes ?? []).length;
+    return (flags ?? []).some((flag) => flag.lane < 0) ? 26 : 6;
+  }
 
   get natural() { return AXIS + this.lanes * this.base + this.headings * HEADING + this.below; }
 
@@ -677,6 +694,7 @@ class Rows {
     this.paintAreas(ctx, first, last);
     this.paintArrows(ctx);
     this.paintNotes(ctx);
+    this.paintFlags(ctx);
     ctx.restore();
     this.paintAxis(ctx);
     this.paintGutter(ctx, first, last);
@@ -987,6 +1005,59 @@ class Rows {
     }
   }
 
+  // What is wrong: a sign and a name beside the moment at which it shows; of several that have no
+  // room beside one another, the worst. What shows in no lane is below them.
+  paintFlags(ctx) {
+    const { scene, look, flag: chosen } = this.view;
+    this.flags = [];
+    ctx.font = `600 12px ${FONT}`;
+    ctx.textBaseline = "middle";
+    for (const flag of scene.flags ?? []) {
+      const row = flag.lane >= 0 ? this.rowOf[flag.lane] : -1;
+      const x = this.x(flag.at);
+      const y = row >= 0 ? this.middle(row) : this.y(this.rows.length) + 12;
+      if ((flag.lane >= 0 && row < 0) || y < AXIS || y > this.view.height) continue;
+      if (x < this.left - EDGE || x > this.left + this.room + EDGE) continue;
+      const place = this.placesOf(ctx, flag, x, y, row)
+        .find(({ box }) => !this.flags.some((other) => overlap(box, other.box)));
+      if (place) this.flags.push({ flag, y, ...place });
+    }
+    for (const { flag, y, box: [x0, y0, x1, y1], named } of this.flags) {
+      const style = look.style(flag.role);
+      if (named) {
+        ctx.beginPath();
+        ctx.roundRect(x0, y0, x1 - x0, y1 - y0, 4);
+        ctx.fillStyle = look.paper;
+        ctx.fill();
+        ctx.strokeStyle = style.colour;
+        ctx.lineWidth = chosen?.number === flag.number ? 3 : 1.5;
+        ctx.stroke();
+        ctx.fillStyle = look.ink;
+        ctx.fillText(flag.label, x0 + 21, y + 0.5);
+      }
+      drawMark(ctx, look, style, x0 + (named ? 11.5 : 9), y, 14);
+    }
+  }
+
+  // Where a flag may be, the best first: on a bar that is long, before its moment, after a short bar.
+  placesOf(ctx, flag, x, y, row) {
+    const [least, most] = [this.left - EDGE, this.left + this.room + EDGE];
+    const bar = row >= 0 ? this.barAt(flag.lane, flag.at, 0) : -1;
+    const end = bar >= 0 ? this.x(this.view.columns.end[bar]) : x;
+    const places = [];
+    const add = (start, wide, named) => {
+      if (start < least || start + wide > most) return;
+      places.push({ box: [start, y - 9, start + wide, y + 9], named });
+    };
+    if (flag.label) {
+      const wide = ctx.measureText(flag.label).width + 27;
+      if (end - x > wide + 14) add(x + 7, wide, true);
+      for (const start of [x - 7 - wide, Math.max(end, x) + 7, x + 7]) add(start, wide, true);
+    }
+    for (const start of [x - 20, x + 4]) add(start, 18, false);
+    return places;
+  }
+
   paintGutter(ctx, first, last) {
     const { view } = this;
     const { scene, look, height } = view;
@@ -1055,10 +1126,11 @@ class Rows {
     const { view } = this;
     const { look, height } = view;
     const { left, room } = this;
-    if (view.chosen >= 0) {
+    const { chosen, concerned } = view;
+    if (chosen >= 0 || concerned.size) {
       ctx.fillStyle = `${look.paper}a8`;
       for (let k = first; k < last; k++) {
-        if (this.rows[k].lane === view.chosen) continue;
+        if (this.rows[k].lane === chosen || concerned.has(this.rows[k].lane)) continue;
         const y = Math.max(this.y(k), AXIS);
         ctx.fillRect(0, y, view.width, this.y(k + 1) - y);
       }
@@ -1103,6 +1175,8 @@ class Rows {
     const lane = k >= 0 ? this.rows[k].lane : -1;
     if (lane >= 0 && px < this.gutter) return { lane };
     if (px < this.gutter || py < AXIS) return null;
+    const flag = this.flagAt(px, py);
+    if (flag) return { flag };
     const t = this.at(px);
     const near = Math.abs(this.at(px + 6) - t);
     const arrow = (scene.arrows ?? []).find((arrow) => Math.abs(arrow.at - t) < near
@@ -1121,6 +1195,11 @@ class Rows {
       return rows && box.begin <= t && t <= box.end && k >= rows[0] && k <= rows[1];
     });
     return box ? { box } : null;
+  }
+
+  flagAt(px, py) {
+    const inside = ([x0, y0, x1, y1]) => px >= x0 && px <= x1 && py >= y0 && py <= y1;
+    return (this.flags ?? []).find(({ box }) => inside(box))?.flag;
   }
 
   itemAt(lane, t, near) {
@@ -1486,7 +1565,7 @@ class Grid {
     const start = way.aside ? x + badge + 4 : x - (widest - badge) / 2 + (badge ? 2 : 0);
     const free = [0, 16, -16].map((by) => way.word[1] + by).find((y) => {
       const box = [start - badge - 4, y - up - 8, start + widest, y - up + lines.length * 14 - 6];
-      return !this.taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+      return !this.taken.some((other) => overlap(box, other));
     });
     if (free === undefined && !taken) return; // a pointer over it still reads it
     const y = free ?? way.word[1];
@@ -1542,6 +1621,8 @@ class View {
     this.query = "";
     this.picked = null; // {item: number} or {part: arrow | link}
     this.chosen = -1; // the number of the lane that is highlighted
+    this.flag = null; // what is wrong, if that is chosen, and the lanes that it concerns
+    this.concerned = new Set();
     this.cursor = null; // a place on the axis; what is later fades
     this.scroll = 0;
     this.rowHeight = null;
@@ -1609,6 +1690,7 @@ class View {
     this.columns = columnsOf(payload.items ?? scene.items);
     this.text.textContent = payload.text ?? "";
     this.picked = null;
+    this.unflag();
     if (!same) {
       this.chosen = -1;
       this.cursor = this.rowHeight = null;
@@ -1624,7 +1706,7 @@ class View {
     const { scene, whole } = this;
     for (const [number, lane] of delta.lanes ?? []) scene.lanes[number] = lane;
     scene.texts = [...scene.texts, ...(delta.texts ?? [])];
-    for (const key of ["axis", "boxes", "title", "alt", "areas", "notes", "arrows"]) {
+    for (const key of ["axis", "boxes", "flags", "title", "alt", "areas", "notes", "arrows"]) {
       if (delta[key] !== undefined) scene[key] = delta[key];
     }
     const seq = this.picked?.item == null ? -1 : this.columns.event[this.picked.item];
@@ -1694,7 +1776,7 @@ class View {
     const { look, scene, columns } = this;
     const used = new Uint8Array(look.styles.length);
     for (let i = 0; i < columns.count; i++) used[columns.role[i]] = 1;
-    for (const parts of ["arrows", "boxes", "nodes", "links"]) { // a curve has its name beside it
+    for (const parts of ["arrows", "boxes", "nodes", "links", "flags"]) { // a curve has its name beside it
       for (const part of scene[parts] ?? []) used[look.byRole.get(part.role)] = 1;
     }
     const arrows = new Set([...(scene.arrows ?? []), ...(scene.links ?? [])].map((part) => part.role));
@@ -1812,6 +1894,7 @@ class View {
   }
 
   select(seq) {
+    this.unflag();
     this.picked = seq >= 0 ? this.find(seq) : null;
     if (this.picked) this.reveal(this.picked);
     this.tell(this.picked ? this.hintOf(this.picked) : "", seq);
@@ -1830,6 +1913,8 @@ class View {
   // The reader has pointed at something.
   choose(hit) {
     if (!hit) return;
+    if (hit.flag) { this.choseFlag(hit.flag); return; }
+    this.unflag();
     if (hit.item == null && !hit.part) {
       if (hit.box) this.tell(hit.box.label, hit.box.event ?? -1);
       else if (!hit.area) this.chooseLane(hit.lane === this.chosen ? -1 : hit.lane);
@@ -1852,7 +1937,49 @@ class View {
     this.draw();
   }
 
+  // What is wrong here, in full; the requests that it concerns stand out.
+  choseFlag(flag) {
+    this.flag = flag;
+    this.chosen = -1;
+    this.concerned = new Set(flag.lanes);
+    this.picked = flag.event >= 0 ? this.find(flag.event) : null;
+    const span = this.to - this.from;
+    if (flag.at < this.from || flag.at > this.to) this.lookAt(flag.at - span / 2, flag.at + span / 2);
+    if (flag.lane >= 0) this.painter.reveal(flag.lane);
+    const [sentence, ...rest] = flag.text.split("\n");
+    this.tell(`${this.nameOfFlag(flag)}: ${sentence}`, -1);
+    this.say(rest.join("\n"));
+    this.live.textContent = [this.heading.textContent, ...rest].join("\n");
+    this.options.onFlag?.(flag);
+    this.draw();
+  }
+
+  unflag() {
+    if (!this.flag) return;
+    this.flag = null;
+    this.concerned = new Set();
+    this.options.onFlag?.(null);
+  }
+
+  // The first flag of a diagnosis; return whether there is one.
+  point(number) {
+    const flag = (this.scene.flags ?? []).find((flag) => flag.number === number);
+    if (flag) this.choseFlag(flag);
+    return Boolean(flag);
+  }
+
+  nextFlag() {
+    const flags = this.scene.flags ?? [];
+    if (flags.length) this.choseFlag(flags[(flags.indexOf(this.flag) + 1) % flags.length]);
+  }
+
+  nameOfFlag({ role, number }) {
+    const first = this.scene.flags.find((flag) => flag.number === number);
+    return role === "warning" ? first.label : `${first.label} (${role})`;
+  }
+
   highlight(conn) {
+    this.unflag();
     this.chosen = conn ? this.scene.lanes.findIndex((lane) => lane.conn === conn) : -1;
     if (this.chosen >= 0) this.painter.reveal(this.chosen);
     this.draw();
@@ -1862,6 +1989,7 @@ class View {
     this.stop();
     this.picked = this.cursor = null;
     this.chosen = -1;
+    this.unflag();
     this.tell("", -1);
     this.draw();
   }
@@ -1870,6 +1998,7 @@ class View {
 
   hintOf(hit) {
     const { scene } = this;
+    if (hit.flag) return `${this.nameOfFlag(hit.flag)}\n${hit.flag.text.split("\n")[0]}\nclick: why, and what to do`;
     if (hit.item != null) return this.said(hit.item);
     if (hit.part) {
       const { text, label, at } = hit.part;
@@ -2011,6 +2140,7 @@ const ICONS = {
   further: "M2 7h12v2H2z",
   whole: "M2 2h5v2H4v3H2zM9 2h5v5h-2V4H9zM2 9h2v3h3v2H2zM12 9h2v5H9v-2h3z",
   taller: "M8 1l4 4H9v6h3l-4 4-4-4h3V5H4z",
+  flag: "M8 1l7.5 13.5H.5zM7.1 5.5l.3 4.7h1.2l.3-4.7zM7.1 11.2V13h1.8v-1.8z",
   shorter: "M8 7L4 3h3V0h2v3h3zM8 9l4 4H9v3H7v-3H4z",
 };
 
@@ -2020,6 +2150,7 @@ function icon(name) {
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", ICONS[name]);
+  path.setAttribute("fill-rule", "evenodd");
   svg.append(path);
   return svg;
 }
@@ -2041,6 +2172,7 @@ function addControls(view) {
   const back = button("back", "previous event ( , )", () => view.step(-1));
   const play = button("play", "play (space)", () => view.play());
   const on = button("on", "next event ( . )", () => view.step(1));
+  const flag = button("flag", "next of what is wrong ( ! )", () => view.nextFlag());
   const scale = [
     gap(),
     button("further", "zoom out ( - )", () => view.zoom(1.5)),
@@ -2084,6 +2216,7 @@ function addControls(view) {
     for (const it of [input, count, ...rows]) it.hidden = !requests;
     for (const it of [play, ...scale]) it.hidden = painter instanceof Grid;
     for (const it of [back, on]) it.hidden = painter.curves ?? false;
+    flag.hidden = !scene.flags?.length;
     text.hidden = !view.text.textContent;
     view.bar.hidden = !scene.lanes.length;
   };
@@ -2175,6 +2308,7 @@ const KEYS = {
   End: (view) => view.pan(1e9),
   ",": (view) => view.step(-1),
   ".": (view) => view.step(1),
+  "!": (view) => view.nextFlag(),
   " ": (view) => view.play(),
   Escape: (view) => view.clear(),
 };
