@@ -67,6 +67,7 @@ def test_only_the_top_imports_what_must_be_installed() -> None:
         "view": {"rich", "matplotlib", "numpy", "PIL", "anywidget", "traitlets"},
         "export": {"opentelemetry", "requests"},
         "clock": {"anyio", "uvloop"},
+        "testing": {"pytest"},
         "memory": {"h11", "wsproto"},
         "framework": {"itsdangerous", "multipart"},
         "server": {"h11", "h2", "hpack", "hyperframe", "watchfiles", "wsproto"},
