@@ -130,7 +130,8 @@ def followed_run_sync(run_sync: Callable[..., Any]) -> Callable[..., Any]:
         place = current.get()
         if place[0] is None:
             return await run_sync(cls, func, args, *rest, **kwargs)
-        work = Work(func, args, place, "anyio")
+        own = kwargs.get("limiter") is not None or len(rest) > 1
+        work = Work(func, args, place, "limiter" if own else "anyio")
         try:
             return await run_sync(cls, work, args, *rest, **kwargs)
         except BaseException:

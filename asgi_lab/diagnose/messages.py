@@ -1,14 +1,14 @@
 """Messages out of order, and a body that is waited for twice."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnosis
-from asgi_lab.diagnose.evidence import SECOND, Call, Evidence, times
+from asgi_lab.diagnose.evidence import SECOND, Call, Evidence, size_of, times
 from asgi_lab.diagnose.servers import reactions
 from asgi_lab.events import Event
 from asgi_lab.message import number
-from asgi_lab.plain import clean, duration
+from asgi_lab.plain import clean, duration, size
 from asgi_lab.spec.rules import find
 
 BINDING = ("must", "should")
@@ -78,7 +78,7 @@ def torn_down(call: Call) -> bool:
 
 
 def body_already_read(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Find apps that wait in receive() for a body which another has taken."""
+    """Find apps that wait in receive() for a body which another has taken, or get half of it."""
     found: dict[tuple[str, str], list[tuple[int, Call, Event, Event]]] = defaultdict(list)
     for call in evidence.of("http"):
         if stuck := waits_again(evidence, call):
@@ -94,19 +94,66 @@ def body_already_read(evidence: Evidence) -> Iterator[Diagnosis]:
             f"{call.label} waits in receive() for a body that was delivered at "
             f"{duration(taken.t - call.scope.t)} to {by}: {duration(took)} so far, "
             "and no response has begun.",
-            "The server gives each part of a body once. After the last part, receive() waits until "
-            "the client leaves, so who reads the body anew waits for ever.",
+            f"{ONCE} After the last part, receive() waits until the client leaves, so who reads "
+            "the body anew waits for ever.",
             "Read the body once and keep it: `body = await request.body()` in one place, before "
             "`is_disconnected()`."
             if same
-            else f"Let {name} hand on what it has read: give the next app a receive() that returns "
-            "the same message again; or let it read nothing.",
+            else HAND_ON.format(name=name),
             tuple(one[1].conn for one in ones),
             (taken.seq, ask.seq),
             request=request,
             layer="" if same else name,
             count=len(ones),
         )
+    yield from body_cut_off(evidence)
+
+
+ONCE = "The server gives each part of a body once."
+
+HAND_ON = (
+    "Let {name} hand on what it has read: give the next app a receive() that returns "
+    "the same message again; or let it read nothing."
+)
+
+
+def body_cut_off(evidence: Evidence) -> Iterator[Diagnosis]:
+    """Find middleware that takes the first part of a body, and leaves the app the rest of it."""
+    found: dict[tuple[str, str], list[tuple[Call, list[Event], Event]]] = defaultdict(list)
+    for call in evidence.of("http"):
+        for layer in range(call.deepest):
+            outer, inner = parts(call, layer), parts(call, layer + 1)
+            taken = outer[: len(outer) - len(inner)]
+            if inner and sizes(taken) and sizes(outer[len(taken) :]) == sizes(inner):
+                if is_last_part(inner[-1]):
+                    found[call.request, call.name(layer)].append((call, taken, inner[-1]))
+                break
+    for (request, name), ones in found.items():
+        call, taken, last = ones[0]
+        yield Diagnosis(
+            "BODY-ALREADY-READ",
+            WARNING,
+            f"{call.label}: {name} took the first {size(sum(sizes(taken)))} of the body; the app "
+            "behind it got what was left.",
+            ONCE,
+            HAND_ON.format(name=name),
+            tuple(one[0].conn for one in ones),
+            (taken[0].seq, last.seq),
+            request=request,
+            layer=name,
+            count=len(ones),
+        )
+
+
+def parts(call: Call, layer: int) -> list[Event]:
+    """Return the parts of a request's body that came in at a layer's door."""
+    return [e for e in call.at(layer, "received") if e.type == "http.request"]
+
+
+def sizes(events: Sequence[Event]) -> list[int]:
+    """Return how many bytes each of these messages carries; empty if none does."""
+    told = [size_of(event.data) for event in events]
+    return told if any(told) else []
 
 
 def waits_again(evidence: Evidence, call: Call) -> tuple[int, Event, Event] | None:
@@ -159,8 +206,13 @@ def nobody_else(call: Call, ask: Event, until: int) -> bool:
         task = parent if isinstance(parent, int) else 0
     alive = (t for t, e in born.items() if e.t < until and ended.get(t, until) >= until)
     working = any(ask.t < e.t < until for e in call.at_any("submit", "work", "worked", "send"))
-    return not working and all(task in line for task in alive)
+    return not working and all(
+        task in line or str(born[task].data.get("name") or "").endswith(WATCHES) for task in alive
+    )
 
 
-OWN_TASKS = ("call_next.<locals>.coro",)
-"""Tasks in which a middleware runs the rest of the app (Starlette's BaseHTTPMiddleware)."""
+OWN_TASKS = ("call_next.<locals>.coro", "receive_or_disconnect.<locals>.wrap")
+"""Tasks in which a middleware runs the rest of the app, or asks: Starlette's BaseHTTPMiddleware."""
+
+WATCHES = OWN_TASKS[1:]
+"""Tasks of a middleware that wait for the end of the response beside one that asks."""
