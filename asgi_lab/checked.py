@@ -13,7 +13,7 @@ from asgi_lab.atoms import Facts
 from asgi_lab.checked_door import Door
 from asgi_lab.lives import Lives
 from asgi_lab.recorder import Recorder
-from asgi_lab.running import current
+from asgi_lab.running import current, is_door
 from asgi_lab.source import caller, defined
 from asgi_lab.tracer import traced_call
 from asgi_lab.types import ASGIApp, Receive, Scope, Send
@@ -45,9 +45,6 @@ class Checker:
         return traced_call(door.enter, scope, door.receive, door.send, layer, facts, door.ends)
 
 
-OURS = ("traced_door.<locals>.traced_send", "traced_door.<locals>.traced_receive")
-
-
 def follow_unawaited() -> None:
     """Let Python say which call of send or receive it throws away: it warns of each coroutine."""
     original: Any = getattr(warnings, "_warn_unawaited_coroutine", None)
@@ -56,7 +53,7 @@ def follow_unawaited() -> None:
 
     def warn(coro: Any) -> None:
         try:
-            if coro.__qualname__ in OURS:
+            if is_door(coro):
                 unawaited(coro)
         except Exception:
             pass  # it was not as it used to be

@@ -20,7 +20,7 @@ from typing import Any
 
 from asgi_lab.atoms import raised_at
 from asgi_lab.lives import Lives
-from asgi_lab.running import current, slices
+from asgi_lab.running import TaskSlices, current, slices
 from asgi_lab.source import caller, defined, is_library, place
 from asgi_lab.spec import common
 from asgi_lab.spec.case import Case, Finding
@@ -66,7 +66,7 @@ def looks(method: Any) -> Any:
 class Door:
     """One call of one layer: what is known of it, and how its app is asked and answered."""
 
-    __slots__ = ("_frame", "_given", "_opening", "_receive", "_send", "_sliced", "_told_in", "app",
+    __slots__ = ("_frame", "_given", "_opening", "_receive", "_send", "_sliced", "_told", "app",
                  "blind", "case", "here", "layer", "lives", "scope", "verdicts")  # fmt: skip
 
     def __init__(
@@ -87,8 +87,8 @@ class Door:
         self._given: tuple[Any, ...] = ()
         self._opening: Findings = ()
         self._frame: FrameType | None = None
-        self._told_in = 0
-        """The task that was told that the client has left."""
+        self._told = (0, 0)
+        """The task that was told that the client has left, and when."""
         verdicts.enters(layer, app)
 
     # --- what passes
@@ -122,7 +122,7 @@ class Door:
         self.case, findings = step(self.case, SEND, message)
         if findings:
             findings = self._knowing(findings)
-            self._tell(findings, lambda: caller(sys._getframe()))
+            self._tell(findings, self._place)
         return findings
 
     @looks
@@ -130,25 +130,25 @@ class Door:
         """Take note of how the server, or the layer outside, took a message."""
         self.case, findings = answered(self.case, message, error, faults)
         if findings and not self.layer:
-            self._tell(findings, lambda: caller(sys._getframe()))
+            self._tell(findings, self._place)
 
     @looks
     def asks(self) -> None:
         """Take note that the app asks for a message."""
         self.case, findings = step(self.case, ASK)
         if findings:
-            self._tell(self._knowing(findings), lambda: caller(sys._getframe()))
+            self._tell(self._knowing(findings), self._place)
 
     @looks
     def receives(self, message: Any) -> None:
         """Take a message for the app."""
         self.case, findings = step(self.case, RECEIVE, message)
         if self.case.heard == "gone":
-            self._told_in = task()
+            self._told = (task()[0], self.verdicts.clock())
         if not self.layer and self.case.type == "lifespan":
             findings += self.lives.hears(self.case)
         if findings:
-            self._tell(findings, lambda: caller(sys._getframe()))
+            self._tell(findings, self._place)
 
     def ends(self, verb: str, error: BaseException | None = None) -> None:
         """Take note that the call ended, and how."""
@@ -188,7 +188,9 @@ class Door:
 
     def _knowing(self, findings: Findings) -> Findings:
         """Leave out what a task did that could not know that another was told of the end."""
-        knows = self._told_in in (0, task())
+        who, since = task()
+        told_in, told_at = self._told
+        knows = told_in in (0, who) and (not since or since > told_at)
         return tuple(f for f in findings if knows or f.rule not in LEFT)
 
     @looks
@@ -196,6 +198,11 @@ class Door:
         """Take note of a call of send or receive that is none: what follows from it is no news."""
         self.case = self.case.marked(broken=True, misled=True)
         self.verdicts.at_once(self.layer, Finding("G5", what), at)
+
+    def _place(self) -> Place:
+        """Return where the app is at work; or where it begins, if that is in another thread."""
+        at = caller(sys._getframe())
+        return at if at[0] else defined(self.app)
 
     def _tell(self, findings: Findings, where: Callable[[], Place]) -> None:
         for finding in findings:
@@ -276,12 +283,20 @@ def given(scope: Any) -> tuple[Any, ...]:
         return tuple(map(scope.get, KEYS))
 
 
-def task() -> int:
-    """Return a number for the task that is at work; 0 if that is none of asyncio's."""
+def task() -> tuple[int, int]:
+    """Return a number for the task that is at work; 0 if that is none of asyncio's.
+
+    A task of nothing but a call of ours, as `wait_for` makes it, is at work for the one that made
+    it: then the second number is when.
+    """
     try:
-        return id(asyncio.current_task())
+        own = asyncio.current_task()
     except RuntimeError:
-        return 0
+        return 0, 0
+    coro = own.get_coro() if own is not None else None
+    if type(coro) is TaskSlices and coro.made_at[0]:
+        return coro.made_by, coro.began
+    return id(own), 0
 
 
 def place_of(frame: FrameType | None) -> str:

@@ -10,6 +10,7 @@ loop's own; a context variable says whose they are, because a task inherits its 
 """
 
 import asyncio
+import sys
 from collections.abc import Coroutine, Generator
 from contextlib import suppress
 from contextvars import ContextVar
@@ -17,7 +18,7 @@ from types import CellType, coroutine
 from typing import Any
 
 from asgi_lab.recorder import Recorder
-from asgi_lab.source import plain_name
+from asgi_lab.source import maker, plain_name
 
 Place = tuple[Recorder | None, int, int]
 NOWHERE: Place = (None, 0, 0)
@@ -61,7 +62,7 @@ class TaskSlices(Coroutine[Any, Any, Any]):
     (`cr_frame`, `__qualname__` ...).
     """
 
-    __slots__ = ("_began", "_door", "_inner", "_place", "_recorder", "_task")
+    __slots__ = ("_door", "_inner", "_place", "_recorder", "_task", "began", "made_at", "made_by")
 
     def __init__(self, inner: Any, place: Place, own_context: bool) -> None:
         recorder, door, parent = place
@@ -70,9 +71,12 @@ class TaskSlices(Coroutine[Any, Any, Any]):
         self._recorder = recorder
         self._door, self._task = door, next(recorder.tasks)
         self._place: Place | None = (recorder, door, self._task) if own_context else None
-        self._began = recorder.clock()
+        self.made_at = maker(sys._getframe()) if is_door(inner) else ("", False)
+        """Of a task that does nothing but send or receive: the place that made it."""
+        self.made_by = id(asyncio.current_task()) if self.made_at[0] else 0
+        self.began = recorder.clock()
         pairs = (("name", coro_name(inner)), ("parent", parent))
-        recorder.append((self._began, "task", door, self._task, pairs))
+        recorder.append((self.began, "task", door, self._task, pairs))
 
     def send(self, value: Any) -> Any:
         """Resume the inner coroutine; at first, say in its context whose it is."""
@@ -120,12 +124,20 @@ class TaskSlices(Coroutine[Any, Any, Any]):
             value = ()
             self._note("ran", began)
             if end:
-                self._note("done", self._began, end)
+                self._note("done", self.began, end)
 
     def _note(self, kind: str, *facts: Any) -> int:
         now = self._recorder.clock()
         self._recorder.append((now, kind, self._door, self._task, *facts))
         return now
+
+
+DOORS = ("traced_door.<locals>.traced_send", "traced_door.<locals>.traced_receive")
+
+
+def is_door(coro: Any) -> bool:
+    """Return whether a coroutine is a call of the tracer's own `send` or `receive`."""
+    return getattr(coro, "__qualname__", "") in DOORS
 
 
 def outcome(end: BaseException) -> str:

@@ -65,10 +65,14 @@ def caller(frame: FrameType | None) -> tuple[str, bool]:
     If none is, that is the innermost one in a library.
 
     The search goes outwards, through the one layer of the app that is at work: it ends where the
-    tracer called that layer, or where the event loop did.
+    tracer called that layer, or where the event loop did. A task of nothing but a call of ours,
+    as `wait_for` makes it, leads on to the place that made the task.
     """
     within = ""
     while frame is not None and frame.f_code.co_filename.startswith(_RECORDING):
+        made_at: tuple[str, bool] | None = getattr(frame.f_locals.get("self"), "made_at", None)
+        if made_at is not None and made_at[0]:
+            return made_at
         frame = frame.f_back
     while frame is not None:
         name = frame.f_code.co_filename
@@ -80,6 +84,13 @@ def caller(frame: FrameType | None) -> tuple[str, bool]:
             within = place(frame, frame.f_lineno)
         frame = frame.f_back
     return within, False
+
+
+def maker(frame: FrameType | None) -> tuple[str, bool]:
+    """Return the place that is making a task, as `caller` does."""
+    while frame is not None and frame.f_code.co_filename.startswith(_BOUNDS):
+        frame = frame.f_back
+    return caller(frame)
 
 
 _RECORDING = tuple(

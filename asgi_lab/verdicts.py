@@ -6,7 +6,8 @@ layer in which it was seen made it; a server's fault at once, and a layer that s
 layers outside it have not shown has made it itself. So what a middleware mends is none, and what it
 merely passes on is not its own.
 
-Rules that are warnings, and two that servers mend, are told of the user's own code only: what a
+Of a conversation that has lost its order only the first loss is told: what comes after follows.
+Rules that are warnings, and three more, are told of the user's own code only: what a
 framework does after the client has left, or with the case of a header, its users cannot change.
 """
 
@@ -17,7 +18,9 @@ from asgi_lab.atoms import atom
 from asgi_lab.layers import layer_name, next_name
 from asgi_lab.recorder import Recorder
 from asgi_lab.spec.case import Finding
+from asgi_lab.spec.machine import SEND
 from asgi_lab.spec.rules import WARN, rules
+from asgi_lab.spec.states import PROTOCOLS
 
 MOST = 64
 """Different findings noted of one connection, and findings that wait for the door of the server."""
@@ -28,8 +31,24 @@ Place = tuple[str, bool]
 Where = Callable[[], Place]
 """Looks up the place: only done if it is needed."""
 
-MILD = {"H6", "H11", *(rule.id for rule in rules().values() if rule.weight == WARN)}
-"""Rules told of the user's own code only. Servers mend H6, and take what is like bytes (H11)."""
+MILD = {"G6", "H6", "H11", *(rule.id for rule in rules().values() if rule.weight == WARN)}
+"""Rules told of the user's own code only. Servers mend H6, and take what is like bytes (H11);
+frameworks have reasons to write their names into the scope (G6)."""
+
+LATE = ("G7", "H19", "H20", "W12", "W13")
+"""Rules of what is done when it is too late."""
+
+ORDER = {"G1", "G2", "X1"}.union(
+    breach.rule
+    for machines in PROTOCOLS.values()
+    for machine in machines
+    for breach in machine.breaches
+    if breach.verb == SEND
+).difference(LATE)
+"""Rules of what is sent when. After one is broken nobody knows where the conversation stands."""
+
+FAMILY = {**dict.fromkeys(ORDER, "order"), **dict.fromkeys(LATE, "late")}
+"""Of rules whose breach is followed by more: of each family, the first on a connection is told."""
 
 Key = tuple[str, str]
 
@@ -37,12 +56,13 @@ Key = tuple[str, str]
 class Verdicts:
     """The findings of one connection."""
 
-    __slots__ = ("_apps", "_layers", "_noted", "_recorder", "_shown", "_waiting",
-                 "call", "door", "known_by", "opening")  # fmt: skip
+    __slots__ = ("_apps", "_first", "_layers", "_noted", "_recorder", "_shown", "_waiting",
+                 "call", "clock", "door", "known_by", "opening")  # fmt: skip
 
     def __init__(self, recorder: Recorder, door: int, layers: bool) -> None:
         self._recorder = recorder
         self._layers = layers
+        self.clock = recorder.clock
         self.door = door
         """Its number, as records have it: that of the outermost door."""
         self._apps: tuple[Any, ...] = ()
@@ -68,6 +88,8 @@ class Verdicts:
             """Of faults of inner layers: the layer, what was seen, and where."""
             self._shown: dict[tuple[str, str, int], int] = {}
             """How many faults of a server each layer has shown."""
+            self._first: dict[str, tuple[str, int, str]] = {}
+            """Of each family, the rule that was broken first: by which layer, and where."""
 
     def of_app(self, layer: int, finding: Finding, where: Where) -> None:
         """Take note that the app called as this layer broke a rule."""
@@ -119,6 +141,9 @@ class Verdicts:
         self._begin()
         assert self._noted is not None
         key = (finding.rule, layer, at)
+        family = FAMILY.get(finding.rule)
+        if family and self._first.setdefault(family, key) != key:
+            return
         if key in self._noted:
             self._noted[key][0][0] += 1
             return

@@ -1,11 +1,14 @@
 """What messages of an app must hold: a small function a rule. Their order is in `states`."""
 
-from collections.abc import Mapping
+import io
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgi_lab.spec.case import Case, check
 from asgi_lab.spec.machine import SEND
 from asgi_lab.spec.values import (
+    LISTS,
     capitals,
     foreign,
     kind,
@@ -45,6 +48,12 @@ def status_is_final(case: Case, message: Message) -> str:
     if not isinstance(status, int) or isinstance(status, bool) or 200 <= status <= 999:
         return ""
     return f"the status is {status}"
+
+
+def is_interim(kind: str, message: Message) -> bool:
+    """Return whether this is a response of 1xx: another, the final one, has to follow (H4)."""
+    status = message.get("status")
+    return kind in STARTS and isinstance(status, int) and 100 <= status <= 199
 
 
 def headers_of(message: Message) -> Any:
@@ -113,14 +122,14 @@ def as_long_as_declared(case: Case, message: Message) -> str:
         case.progress.declared is None
         or case.request.method == "HEAD"
         or not isinstance(body, bytes)
+        or case.stands not in ("started", "streaming", "denying")
+        or case.progress.status in (204, 304)
     ):
-        return ""
-    if case.progress.status in (204, 304):
         return ""
     sent = case.progress.sent + len(body)
     if sent > case.progress.declared >= case.progress.sent:
         return f"content-length is {case.progress.declared}, and {sent} bytes were sent"
-    if message.get("more_body") is not True and sent < case.progress.declared:
+    if not message.get("more_body") and sent < case.progress.declared:
         return f"content-length is {case.progress.declared}, and only {sent} bytes were sent"
     return ""
 
@@ -141,8 +150,38 @@ def more_trailers_is_a_bool(case: Case, message: Message) -> str:
 
 @check("X2", SEND, "http.response.debug")
 def debug_once(case: Case, message: Message) -> str:
-    """Say whether debug is sent again."""
-    return "http.response.debug was sent twice" if case.progress.debugged else ""
+    """Say whether debug is sent again, or without a dict."""
+    if case.progress.debugged:
+        return "http.response.debug was sent twice"
+    return "" if isinstance(message.get("info"), dict) else f"info is {kind(message.get('info'))}"
+
+
+@check("X2", SEND, "http.response.push", "http.response.pathsend")
+def path_is_a_str(case: Case, message: Message) -> str:
+    """Say whether there is no path, or a file's is not absolute."""
+    path = message.get("path")
+    if not isinstance(path, str):
+        return f"path is {kind(path)}" if "path" in message else "there is no path"
+    pushed = message["type"] == "http.response.push"
+    return "" if pushed or os.path.isabs(path) else "path is not absolute"
+
+
+@check("X2", SEND, "http.response.early_hint")
+def links_are_bytes(case: Case, message: Message) -> str:
+    """Say whether the links are no iterable of bytes."""
+    links = message.get("links")
+    if isinstance(links, (str, bytes, dict)) or not isinstance(links, Iterable):
+        return f"links are {kind(links)}"
+    wrong = [link for link in links if not isinstance(link, bytes)] if type(links) in LISTS else []
+    return f"a link is {kind(wrong[0])}" if wrong else ""
+
+
+@check("X2", SEND, "http.response.zerocopysend")
+def file_has_a_descriptor(case: Case, message: Message) -> str:
+    """Say whether the file is none that the operating system knows."""
+    file = message.get("file")
+    wrong = file is None or isinstance(file, (bool, str, bytes, io.BytesIO, io.StringIO))
+    return f"file is {kind(file)}" if wrong else ""
 
 
 # --- WebSocket -----------------------------------------------------------------------------------
@@ -224,7 +263,7 @@ def message_is_a_str(case: Case, message: Message) -> str:
 
 LOOKED_AT = {
     "status", "headers", "body", "more_body", "trailers", "more_trailers", "text", "bytes",
-    "subprotocol", "code", "reason", "message", "type", "file", "info",
+    "subprotocol", "code", "reason", "message", "type", "file", "info", "path", "links",
 }  # fmt: skip
 """Keys with a rule of their own; extensions allow a `file`, and any `info`."""
 

@@ -29,6 +29,8 @@ class Request(NamedTuple):
     """Those that the client offers; None if they cannot be read without using them up."""
     wants: int | None = None
     """The request's content-length, in bytes."""
+    chunked: bool = False
+    """Whether the request came in chunks, so that its length is not known."""
 
 
 class Progress(NamedTuple):
@@ -56,7 +58,9 @@ class Marks(NamedTuple):
     faulty: bool = False
     """Whether the server has broken a rule: the app may well stumble over that."""
     misled: bool = False
-    """Whether what it delivered did: the app may well answer the wrong thing."""
+    """Whether nobody can say where the conversation stands: what follows is no news."""
+    waits: bool = False
+    """Whether the app asks for a message that cannot come before it answers."""
 
 
 class Case(NamedTuple):
@@ -127,6 +131,7 @@ def open_case(scope: Any, standing: Standing | None) -> Case:
         offers=frozenset(extensions) if isinstance(extensions, dict) else frozenset(),
         subprotocols=tuple(subprotocols) if isinstance(subprotocols, (list, tuple)) else None,
         wants=None if chunked else length(headers),
+        chunked=chunked,
     )
     return Case(standing, request)
 

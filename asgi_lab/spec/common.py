@@ -16,6 +16,7 @@ from asgi_lab.spec.walk import Standing, begin, go
 PLAIN_NAME = re.compile(rb"[a-z0-9_.-]+").fullmatch
 PLAIN_VALUE = re.compile(rb"[^\r\n\0]*").fullmatch
 STREAMING = (("coming", "streaming"), ("whole", "streaming"))
+NOTHING: dict[str, Any] = {}
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 _FRESH = begin("http")
@@ -44,12 +45,14 @@ def opened(scope: Any) -> Case | None:
             or type(raw) is not bytes
             or b"?" in raw
             or b"%" in raw
+            or b" " in raw
             or query != b""
             or type(query) is not bytes
             or type(host) is not str
             or type(port) is not int
             or type(headers) is not list
             or scope.get("extensions")
+            or type(scope.get("state", NOTHING)) is not dict
         ):
             return None
         found = known_headers(headers)
@@ -95,7 +98,7 @@ def known_headers(headers: Any) -> tuple[int | None, bool] | None:
 @lru_cache(256)
 def _looked_at(headers: tuple[Any, ...]) -> tuple[int | None, bool] | None:
     length: int | None = None
-    chunked = False
+    chunked = hosts = False
     for pair in headers:
         if type(pair) is not tuple or len(pair) != 2:
             return None
@@ -108,6 +111,10 @@ def _looked_at(headers: tuple[Any, ...]) -> tuple[int | None, bool] | None:
             if length is not None or not value.isdigit():
                 return None
             length = int(value)
+        elif name == b"host":
+            if hosts:
+                return None
+            hosts = True
         elif name == b"transfer-encoding":
             chunked = True
     return length, chunked
@@ -184,7 +191,7 @@ def _body(
 def asked(case: Case) -> Case | None:
     """Take the app's call of receive()."""
     standing = case.standing
-    if standing is None or not {"gone", "over"}.isdisjoint(standing.at):
+    if standing is None or not {"gone", "over", "starting"}.isdisjoint(standing.at):
         return None
     if standing.asked:
         return case
@@ -226,6 +233,7 @@ def received(case: Case, message: Any) -> Case | None:
                 or len(message) != keys
                 or after is None
                 or request.wants is not None
+                or request.chunked
             ):
                 return None
             return _new(Case, (after, request, progress, marks))  # type: ignore[no-any-return]

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from asgi_lab.spec.case import Case, Finding, check
 from asgi_lab.spec.machine import RECEIVE
-from asgi_lab.spec.values import TOKEN, kind, lengths, malformed, not_pairs, pseudo, shown
+from asgi_lab.spec.values import TOKEN, kind, lengths, malformed, not_pairs, pairs, pseudo, shown
 
 Scope = Mapping[str, Any]
 ScopeCheck = Callable[[Scope], str]
@@ -16,7 +17,7 @@ SCOPE_CHECKS: list[tuple[str, tuple[str, ...], ScopeCheck]] = []
 
 BOTH = ("http", "websocket")
 ALL = (*BOTH, "lifespan")
-ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?\r\n")
 
 
 def of_scope(rule: str, *types: str) -> Callable[[ScopeCheck], ScopeCheck]:
@@ -57,7 +58,11 @@ def versions_are_texts(scope: Scope) -> str:
     """Say whether what names the versions is no str."""
     if wrong := _not(scope, "asgi", dict):
         return wrong
-    asgi = scope.get("asgi", {})
+    if "asgi" not in scope:
+        return ""  # test clients leave it out, and nobody misses it
+    asgi = scope["asgi"]
+    if "version" not in asgi:
+        return "asgi has no version"
     return _not(asgi, "version", str) or _not(asgi, "spec_version", str)
 
 
@@ -92,11 +97,25 @@ def path(scope: Scope) -> str:
     given, raw, query = scope["path"], scope.get("raw_path"), scope.get("query_string")
     if re.match(r"(?i)[a-z][a-z0-9+.-]*://", given):
         return "path is a whole URL"
+    decoded = unquote_to_bytes(raw) if isinstance(raw, bytes) else None
+    plain = given.encode("utf-8", "surrogatepass")
     if isinstance(query, bytes) and query and given.endswith("?" + query.decode("latin-1")):
-        return "path holds the query"
-    escaped = isinstance(raw, bytes) and ESCAPE.search(raw)
-    same = escaped and given.encode("utf-8", "surrogatepass") == raw
-    return "path is not decoded" if same else ""
+        return "" if decoded == plain else "path holds the query"
+    if decoded is None or decoded == raw:
+        return ""
+    if plain == raw:
+        return "path is not decoded"
+    same = decoded != plain and decoded == given.encode("latin-1", "replace")
+    return "path is decoded as Latin-1, not as UTF-8" if same and is_utf8(decoded) else ""
+
+
+def is_utf8(data: bytes) -> bool:
+    """Return whether bytes can be read as UTF-8."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @of_scope("S6", *BOTH)
@@ -107,7 +126,9 @@ def raw_path(scope: Scope) -> str:
         return ""
     if not isinstance(raw, bytes):
         return f"raw_path is {kind(raw)}"
-    return "raw_path holds the query" if b"?" in raw else ""
+    if b"?" in raw:
+        return "raw_path holds the query"
+    return "raw_path is decoded: it has a space" if b" " in raw else ""
 
 
 @of_scope("S7", *BOTH)
@@ -151,7 +172,8 @@ def addresses(scope: Scope) -> str:
         host, port = given
         if not isinstance(host, str):
             return f"the host of {key} is {kind(host)}"
-        if not (isinstance(port, int) or (port is None and key == "server")):
+        number = isinstance(port, int) and not isinstance(port, bool)
+        if not (number or (port is None and key == "server")):
             return f"the port of {key} is {kind(port)}"
     return ""
 
@@ -174,8 +196,21 @@ def extensions(scope: Scope) -> str:
     if scope.get("scheme") in ("http", "ws"):
         return f"there is tls, and the scheme is {scope['scheme']}"
     needed = ("server_cert", "tls_version", "cipher_suite")
-    missing = [key for key in needed if key not in offered["tls"]]
-    return f"tls has no {missing[0]}" if missing else ""
+    tls = offered["tls"]
+    missing = [key for key in needed if key not in tls]
+    if missing:
+        return f"tls has no {missing[0]}"
+    for key, wanted in zip(needed, (str, int, int), strict=True):
+        if tls[key] is not None and not isinstance(tls[key], wanted):
+            return f"{key} of tls is {kind(tls[key])}"
+    return ""
+
+
+@of_scope("S12", *ALL)
+def state(scope: Scope) -> str:
+    """Say whether the state is no dict."""
+    given = scope.get("state")
+    return "" if given is None or isinstance(given, Mapping) else f"state is {kind(given)}"
 
 
 @of_scope("W-S1", "websocket")
@@ -199,10 +234,13 @@ def socket_scope(scope: Scope) -> str:
 def well_formed(scope: Scope) -> str:
     """Say whether a request came through that should have been answered with 400."""
     verb, given = scope.get("method"), scope.get("headers")
-    if isinstance(verb, str) and not TOKEN.fullmatch(verb.encode("utf-8", "replace")):
+    if isinstance(verb, str) and verb and not TOKEN.fullmatch(verb.encode("utf-8", "replace")):
         return f"method is {shown(verb)}"
     if wrong := malformed(given):
         return wrong
+    hosts = [name for name, _ in pairs(given) if name.lower() == b"host"]
+    if len(hosts) > 1 and scope.get("http_version") in ("1.0", "1.1"):
+        return f"there are {len(hosts)} host headers"
     found = set(lengths(given))
     if len(found) > 1:
         return "there are several content-length headers, and they differ"
@@ -210,6 +248,12 @@ def well_formed(scope: Scope) -> str:
 
 
 # --- what receive() delivers ---------------------------------------------------------------------
+
+
+def size(message: Mapping[str, Any]) -> int:
+    """Return how many bytes of a body a message brings."""
+    body = message.get("body", b"")
+    return len(body) if isinstance(body, (bytes, bytearray, memoryview)) else 0
 
 
 @check("R1", RECEIVE, "http.request")
@@ -223,22 +267,30 @@ def request_is_bytes(case: Case, message: Mapping[str, Any]) -> str:
 
 @check("R2", RECEIVE, "http.request")
 def not_more_than_declared(case: Case, message: Mapping[str, Any]) -> str:
-    """Say whether more comes than the client said."""
-    got = case.progress.got + len(message.get("body", b""))
+    """Say whether more comes than the client said, or the lines between chunks, too."""
+    body = message.get("body", b"")
+    if case.request.chunked and case.progress.got == 0 and isinstance(body, bytes):
+        return "the body begins with the size of a chunk" if is_chunk(body) else ""
+    got = case.progress.got + size(message)
     if case.request.wants is not None and got > case.request.wants >= case.progress.got:
         return f"the request's content-length is {case.request.wants}, and {got} bytes came"
     return ""
 
 
+def is_chunk(body: bytes) -> bool:
+    """Return whether bytes begin with a whole chunk as it is on the wire (RFC 9112 7.1)."""
+    found = CHUNK.match(body)
+    if found is None:
+        return False
+    end = found.end() + int(found[1], 16)
+    return body[end : end + 2] == b"\r\n"
+
+
 @check("R5", RECEIVE, "http.request")
 def not_less_than_declared(case: Case, message: Mapping[str, Any]) -> str:
     """Say whether the body ends before all has come."""
-    got = case.progress.got + len(message.get("body", b""))
-    if (
-        case.request.wants is not None
-        and message.get("more_body") is not True
-        and got < case.request.wants
-    ):
+    got = case.progress.got + size(message)
+    if case.request.wants is not None and not message.get("more_body") and got < case.request.wants:
         return f"the request's content-length is {case.request.wants}, and only {got} bytes came"
     return ""
 

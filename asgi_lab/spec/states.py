@@ -258,7 +258,7 @@ def when(kind: str, message: Mapping[str, Any], promised: bool = False) -> str:
     flag = MORE.get(kind)
     if flag is None:
         return ""
-    if message.get(flag) is True:
+    if message.get(flag):  # as servers read it: 1 is as good as True, and H11 all the same
         return "more"
     return "trailers next" if promised and kind in BODIES else "last"
 

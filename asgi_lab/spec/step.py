@@ -20,7 +20,7 @@ from asgi_lab.spec.case import CHECKS, Case, Finding, open_case
 from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.states import PROTOCOLS
 from asgi_lab.spec.values import kind as kind_of
-from asgi_lab.spec.values import length, shown
+from asgi_lab.spec.values import length, readable, shown
 from asgi_lab.spec.walk import Standing, Step, begin, go
 
 Findings = tuple[Finding, ...]
@@ -84,7 +84,7 @@ def sent(case: Case, message: Any) -> tuple[Case, Findings]:
         what = f"the type is {kind_of(kind)}" if "type" in message else "there is no type"
         return case.marked(broken=True), (Finding("G1", what),)
     if case.standing is None:
-        return case, NONE
+        return _to_a_stranger(case, kind)
     if kind not in TYPES[case.type, SEND]:
         what = f"{shown(kind)} is no message of {case.type}"
         return case.marked(broken=True), (Finding("G2", what, kind),)
@@ -94,7 +94,9 @@ def sent(case: Case, message: Any) -> tuple[Case, Findings]:
         return case.marked(broken=True), (Finding(rule, what, kind),)
     standing, moved = go(case.standing, SEND, kind, message)
     findings: Findings = NONE
-    if moved.after is None and not case.marks.misled:
+    if app_checks.is_interim(kind, message):
+        standing, case = case.standing, case.marked(broken=True, misled=True)
+    elif moved.after is None and not case.marks.misled:
         findings = (Finding(moved.rule, _order(case, moved, kind), kind),)
         if moved.before == "over":
             return case, findings
@@ -106,6 +108,16 @@ def sent(case: Case, message: Any) -> tuple[Case, Findings]:
     if moved.after is None:
         return case.marked(broken=True), findings
     return _learnt(case.goes(standing), kind, message), findings
+
+
+def _to_a_stranger(case: Case, kind: str) -> tuple[Case, Findings]:
+    """Check that in a scope of a type not known here no other protocol is spoken."""
+    others = any(kind in TYPES[protocol, SEND] for protocol in PROTOCOLS)
+    if not others or not case.type or case.marks.faulty:
+        return case, NONE
+    what = f"{kind} was sent in a scope of type {shown(case.type)}"
+    found = NONE if case.marks.broken else (Finding("G4", what, kind),)
+    return case.marked(broken=True), found
 
 
 def _checked(case: Case, verb: str, kind: str, message: Mapping[str, Any]) -> Findings:
@@ -125,6 +137,8 @@ def _learnt(case: Case, kind: str, message: Mapping[str, Any]) -> Case:
             return case
         return case.comes(sent=case.progress.sent + len(body))
     if kind in app_checks.STARTS:
+        if not isinstance(message.get("trailers", False), bool):  # whether any come, none can say
+            case = case.marked(broken=True, misled=True)
         status = message.get("status")
         declared = length(app_checks.headers_of(message))
         return case.comes(status=status if isinstance(status, int) else 0, declared=declared)
@@ -157,13 +171,13 @@ def received(case: Case, message: Any) -> tuple[Case, Findings]:
         return case.marked(faulty=True, misled=True), (wrong,)
     standing, moved = go(case.standing, RECEIVE, kind, message)
     findings: Findings = NONE
-    if moved.after is None:
+    if moved.after is None and (case.type == "http" or not case.marks.broken):
         findings = (Finding(moved.rule, _order(case, moved, kind), kind),)
     findings += _checked(case, RECEIVE, kind, message)
     if any(not isinstance(key, str) for key in message):
         findings += (Finding("S13", "a key of the message is no str", kind),)
     if kind == "http.request" and case.request.wants is not None:
-        case = case.comes(got=case.progress.got + len(message.get("body", b"")))
+        case = case.comes(got=case.progress.got + server_checks.size(message))
     if findings:
         case = case.marked(faulty=True, misled=True)
     return case.goes(standing), findings
@@ -179,18 +193,21 @@ def asked(case: Case) -> tuple[Case, Findings]:
         rule, kind = ("H20", "http") if case.type == "http" else ("W13", "websocket")
         return case, (Finding(rule, f"receive() after {kind}.disconnect"),)
     if case.standing is None or case.standing.asked:
-        return case, NONE
+        return case.marked(waits=case.stands == "starting"), NONE
     return case.goes(case.standing._replace(asked=True)), NONE
 
 
 def ended(case: Case, verb: str, error: BaseException | None) -> tuple[Case, Findings]:
     """Check how the call of the app ends: by `return`, `raise`, or `cancel`."""
     if case.standing is None:
-        silent = verb == RETURN and case.type and not case.marks.faulty
+        silent = verb == RETURN and case.type and not (case.marks.faulty or case.marks.broken)
         what = f"the app returned from a scope of type {shown(case.type)}"
         return case, (Finding("G4", what),) if silent else NONE
     over, moved = _left(case.standing, verb)
     quiet = case.marks.broken or case.marks.refused or case.marks.faulty
+    if verb == CANCEL and case.marks.waits and case.stands == "starting" and not quiet:
+        what = "the app asked for another message, and never answered lifespan.startup"
+        return case.goes(over), (Finding("L1", what),)
     case = case.goes(over)
     if moved is None or moved.after is not None or quiet or not moved.rule:
         return case, NONE
@@ -228,7 +245,7 @@ def answered(
         rule = "W-A4" if case.type == "websocket" else "A6"
         what = f"the client is gone, and send() raised {name}, which is no OSError"
         return case, (Finding(rule, what, told),) if case.request.version >= (2, 4) else NONE
-    if faults or case.marks.broken or case.standing is None:
+    if faults or case.marks.broken or case.standing is None or not readable(message):
         return case, NONE
     if told.startswith("websocket.http."):
         return case, (Finding("W-A5", f"{told} raised {name}", told),)

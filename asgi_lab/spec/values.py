@@ -5,6 +5,7 @@ of a class unknown here is not asked to iterate.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FORBIDDEN = re.compile(rb"[\r\n\0]")
 """What a header's value must not hold (RFC 9110 5.5)."""
 
-LISTS: tuple[type, ...] = (list, tuple, type({}.items()))
+LISTS: tuple[type, ...] = (list, tuple, set, frozenset, deque, type({}.items()))
 """What headers are read from, because reading changes nothing."""
 
 DEEP = 8
@@ -97,6 +98,11 @@ def malformed(headers: Any) -> str:
         if FORBIDDEN.search(value):
             return f"the value of header {shown(name)} has a CR, LF or NUL"
     return ""
+
+
+def readable(message: Any) -> bool:
+    """Return whether a message could be looked at whole: an iterator's headers could not."""
+    return not isinstance(message, dict) or type(message.get("headers", [])) in LISTS
 
 
 def lengths(headers: Any) -> list[bytes]:
