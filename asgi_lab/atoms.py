@@ -252,7 +252,8 @@ def freeze_error(error: BaseException) -> Pairs:
         text = ADDRESS.sub(" at 0x…", cut(str(error)))
     except Exception:
         text = ""
-    return (("error", type(error).__qualname__), ("message", text), ("at", raised_at(error)))
+    facts = (("error", type(error).__qualname__), ("message", text), ("at", raised_at(error)))
+    return (*facts, ("mounted", True)) if mounted(error) else facts
 
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -269,6 +270,16 @@ def raised_at(error: BaseException) -> str:
             found = place(frame, traceback.tb_lineno)
         traceback = traceback.tb_next
     return found
+
+
+def mounted(error: BaseException) -> bool:
+    """Return whether it was raised in an app that Starlette (or FastAPI) has mounted in another."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_qualname == "Mount.handle":
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def atom(value: Any, depth: int = 0) -> Atom:

@@ -15,10 +15,16 @@ APPS = ("FastAPI", "Starlette", "Quart", "Litestar", "App")
 """Layers that have a lifespan of their own."""
 
 UNSTARTED = re.compile(
-    r"'State' object has no attribute|[Tt]ask group is not initialized|"
-    r"has not been (started|initiali[sz]ed)|before (startup|lifespan)"
+    r"[Tt]ask group is not initiali[sz]ed|has not been (started|initiali[sz]ed)|"
+    r"before (startup|lifespan)|[Yy]ou must call .*\b(init|startup)\b|"
+    r"(Database\w*|[Pp]ool) is (not running|closed|not initiali[sz]ed)"
 )
 """Messages of exceptions that come of a startup that did not run."""
+
+NO_STATE = re.compile(r"'State' object has no attribute")
+"""A message that may come of it: a request's state is of the same class."""
+
+STARTUP = "lifespan.startup"
 
 HELD = SECOND
 """Nanoseconds for which an open request holds the exit, from which on it is told."""
@@ -31,8 +37,7 @@ def lifespan_not_reached(evidence: Evidence) -> Iterator[Diagnosis]:
         if found := swallowed(evidence, life) or failed_unseen(life):
             yield found
             return
-    if not any(life.sent("lifespan.startup.complete") for life in lives):
-        yield from never_sent(evidence, lives)
+    yield from unstarted(evidence, lives)
 
 
 def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
@@ -49,32 +54,41 @@ def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
         return None
     complete = life.sent("lifespan.startup.complete")
     beyond = {layer: name for layer, name in inner.items() if layer > deepest}
-    if complete is not None and not any(name in APPS for name in beyond.values()):
-        return None  # the innermost that knows lifespan has answered
-    if complete is None and (ended is None or ended.kind != "return"):
+    raised = ended is not None and ended.kind == "raise" and not life.heard(STARTUP)
+    if (complete or raised) and not any(name in APPS for name in beyond.values()):
+        return None  # the innermost that knows lifespan has answered, or none does
+    if not complete and not raised and (ended is None or ended.kind != "return"):
         return None
     name = example.names.get(deepest) or life.name(deepest)
     kept = next((n for n in beyond.values() if n in APPS), None) or list(beyond.values())[-1]
     kept = f"the app (its {kept})" if kept.endswith("Router") else kept
-    did = "answered the lifespan itself" if complete else "returned at once"
+    why = "It looks at scope['type'] and lets through http (and websocket) alone"
+    if complete:
+        did = "answered the lifespan itself"
+    elif raised and ended is not None:
+        why = "It takes every scope for a request's, and servers go on without a lifespan"
+        error, message = (clean(ended.data.get(key) or "") for key in ("error", "message"))
+        did = f"raised {error}{f': {message}' if message else ''} at it"
+    else:
+        did = "returned at once"
     return Diagnosis(
         "LIFESPAN-NOT-REACHED",
         WARNING,
         f"Startup never reached {kept}: {name} {did}, and passed only requests on.",
-        "It looks at scope['type'] and lets through http (and websocket) alone, so what "
-        f"{kept} does at startup and shutdown never happens.",
-        'Pass on what you do not know: `if scope["type"] != "http": '
+        f"{why}, so what {kept} does at startup and shutdown never happens.",
+        'Pass on what you do not know: begin with `if scope["type"] != "http": '
         "return await self.app(scope, receive, send)`.",
         (life.conn, example.conn),
         (life.scope.seq, *((ended.seq,) if ended else ())),
         request="lifespan",
         layer=name,
+        at=clean(ended.data.get("at") or "") if ended else "",
     )
 
 
 def failed_unseen(life: Call) -> Diagnosis | None:
     """Return which error at startup the server took for `lifespan is not supported`."""
-    end, asked = life.end, life.heard("lifespan.startup")
+    end, asked = life.end, life.heard(STARTUP)
     if end is None or end.kind != "raise" or asked is None:
         return None
     if life.sent("lifespan.startup.complete") or life.sent("lifespan.startup.failed"):
@@ -97,36 +111,63 @@ def failed_unseen(life: Call) -> Diagnosis | None:
     )
 
 
-def never_sent(evidence: Evidence, lives: list[Call]) -> Iterator[Diagnosis]:
-    """Tell of requests that failed for want of a startup, if nothing has asked for one."""
+def unstarted(evidence: Evidence, lives: list[Call]) -> Iterator[Diagnosis]:
+    """Tell of requests that failed for want of a startup which nothing has asked for."""
+    complete = any(life.sent("lifespan.startup.complete") for life in lives)
     failed = [
-        call
+        (call, call.end)
         for call in evidence.of("http", "websocket")
-        if call.end is not None
-        and call.end.kind == "raise"
-        and UNSTARTED.search(str(call.end.data.get("message") or ""))
+        if call.end is not None and wants_startup(call.end, complete)
     ]
     if not failed:
         return
-    call = failed[0]
-    assert call.end is not None
-    who = "Daphne sends no lifespan" if evidence.server == "daphne" else "nobody sent a lifespan"
-    who = "the lifespan that came was not the app's" if lives else who
+    call, end = failed[0]
+    mounted = bool(end.data.get("mounted"))
     yield Diagnosis(
         "LIFESPAN-NOT-REACHED",
         WARNING,
-        f"{call.label} failed for want of what startup makes ({clean(call.end.data['message'])}): "
-        f"{who}, so startup never ran.",
-        "Some ways to call an app know no lifespan: Daphne, httpx's ASGITransport; and a mounted "
-        "app gets the requests of its path only.",
-        "Serve it with Uvicorn, Hypercorn or Granian; in tests use TestClient as a context "
-        "manager, or asgi-lifespan; enter a mounted app's lifespan in that of the outer app.",
-        tuple(one.conn for one in failed),
-        (call.end.seq,),
+        f"{call.label} failed for want of what startup makes ({clean(end.data['message'])}): "
+        f"{why_unstarted(evidence, lives, mounted)}.",
+        *(MOUNTED if complete or mounted else NOT_ASKED),
+        tuple(one.conn for one, _ in failed),
+        (end.seq,),
         request=call.request,
-        at=clean(call.end.data.get("at") or ""),
+        at=clean(end.data.get("at") or ""),
         count=len(failed),
     )
+
+
+def wants_startup(end: Event, complete: bool) -> bool:
+    """Return whether an exception says that its app has not started."""
+    message = str(end.data.get("message") or "")
+    if end.kind != "raise":
+        return False
+    maybe = NO_STATE.search(message) and (end.data.get("mounted") or not complete)
+    return bool(maybe or UNSTARTED.search(message))
+
+
+def why_unstarted(evidence: Evidence, lives: list[Call], mounted: bool) -> str:
+    """Say why an app has not started."""
+    if mounted:
+        return "it is a mounted app, and the lifespan goes to the outer app alone"
+    if lives:
+        return "the lifespan that came was not the app's, so startup never ran"
+    who = "Daphne sends no lifespan" if evidence.server == "daphne" else "nobody sent a lifespan"
+    return f"{who}, so startup never ran"
+
+
+MOUNTED = (
+    "mount() hands the requests of a path on, and no lifespan: what the mounted app does at "
+    "startup and shutdown never happens.",
+    "Enter its lifespan in that of the outer app: `async with "
+    "inner.router.lifespan_context(inner): yield`, in `FastAPI(lifespan=...)`.",
+)
+NOT_ASKED = (
+    "Some ways to call an app know no lifespan: Daphne, httpx's ASGITransport.",
+    "Serve it with Uvicorn, Hypercorn or Granian; in tests use TestClient as a context "
+    "manager, or asgi-lifespan.",
+)
+"""Cause and remedy: of a mounted app, and of one that nobody asks."""
 
 
 def shutdown_held(evidence: Evidence) -> Iterator[Diagnosis]:
