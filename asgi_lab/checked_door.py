@@ -33,6 +33,8 @@ from asgi_lab.verdicts import Place, Verdicts
 KEYS = ("type", "scheme", "path", "query_string", "headers", "client", "method")
 """What of a scope is the server's. The rest, and root_path, frameworks change as they route."""
 
+HEADERS = KEYS.index("headers")
+
 _given = itemgetter(*KEYS)
 _given_socket = itemgetter(*KEYS[:-1])
 
@@ -41,6 +43,9 @@ OUTERMOST = ("R2", "R5")
 
 LEFT = ("H19", "H20", "W12", "W13")
 """Rules about what is done after the client has left."""
+
+AGAIN = ("H20", "W13")
+"""Those of asking again: who makes a new task for that has seen what the last one brought."""
 
 NOT_KNOWN = Case(None)
 
@@ -66,8 +71,8 @@ def looks(method: Any) -> Any:
 class Door:
     """One call of one layer: what is known of it, and how its app is asked and answered."""
 
-    __slots__ = ("_frame", "_given", "_opening", "_receive", "_send", "_sliced", "_told", "app",
-                 "blind", "case", "here", "layer", "lives", "scope", "verdicts")  # fmt: skip
+    __slots__ = ("_frame", "_given", "_many", "_opening", "_receive", "_send", "_sliced", "_told",
+                 "app", "blind", "case", "here", "layer", "lives", "scope", "verdicts")  # fmt: skip
 
     def __init__(
         self, verdicts: Verdicts, lives: Lives, app: ASGIApp, layer: int, sliced: bool,
@@ -85,10 +90,12 @@ class Door:
         self._sliced = sliced
         self._receive, self._send = receive, send
         self._given: tuple[Any, ...] = ()
+        self._many = 0
+        """How many headers the scope had."""
         self._opening: Findings = ()
         self._frame: FrameType | None = None
-        self._told = (0, 0)
-        """The task that was told that the client has left, and when."""
+        self._told = (0, 0, 0)
+        """The task that was told that the client has left, the one that made it, and when."""
         verdicts.enters(layer, app)
 
     # --- what passes
@@ -99,6 +106,8 @@ class Door:
         opening = self.verdicts.opening
         if type(scope) is dict:
             self.scope, self._given = scope, given(scope)
+            headers = self._given[HEADERS]
+            self._many = len(headers) if type(headers) is list else 0
             if self.layer and opening is not None and opening[0] is scope:
                 self.case = opening[1]
                 return
@@ -144,7 +153,7 @@ class Door:
         """Take a message for the app."""
         self.case, findings = step(self.case, RECEIVE, message)
         if self.case.heard == "gone":
-            self._told = (task()[0], self.verdicts.clock())
+            self._told = (*task()[:2], self.verdicts.clock())
         if not self.layer and self.case.type == "lifespan":
             findings += self.lives.hears(self.case)
         if findings:
@@ -179,19 +188,27 @@ class Door:
         """Look whether the scope is as it was."""
         if self.scope is not None:
             before, after = self._given, given(self.scope)
-            if not all(map(is_, before, after)) and before != after:
+            headers = before[HEADERS]
+            key = ""
+            if type(headers) is list and len(headers) != self._many:
+                key = "headers"
+            elif not all(map(is_, before, after)) and before != after:
                 now = zip(KEYS, before, after, strict=False)
                 key = next(key for key, old, new in now if old != new)
+            if key:
                 finding = Finding("G6", f"scope['{key}'] was changed in place")
                 self._tell((finding,), lambda: defined(self.app))
         self.scope, self._given = None, ()
 
     def _knowing(self, findings: Findings) -> Findings:
         """Leave out what a task did that could not know that another was told of the end."""
-        who, since = task()
-        told_in, told_at = self._told
-        knows = told_in in (0, who) and (not since or since > told_at)
-        return tuple(f for f in findings if knows or f.rule not in LEFT)
+        own, maker, since = task()
+        told, told_by, told_at = self._told
+        knows = told in (0, own) or (told == maker and since > told_at)
+        asks_again = told_by == maker and since > told_at
+        return tuple(
+            f for f in findings if knows or f.rule not in LEFT or (asks_again and f.rule in AGAIN)
+        )
 
     @looks
     def miscalled(self, what: str, at: Place) -> None:
@@ -283,20 +300,20 @@ def given(scope: Any) -> tuple[Any, ...]:
         return tuple(map(scope.get, KEYS))
 
 
-def task() -> tuple[int, int]:
+def task() -> tuple[int, int, int]:
     """Return a number for the task that is at work; 0 if that is none of asyncio's.
 
     A task of nothing but a call of ours, as `wait_for` makes it, is at work for the one that made
-    it: then the second number is when.
+    it: the second number is that one's, the third is when.
     """
     try:
         own = asyncio.current_task()
     except RuntimeError:
-        return 0, 0
-    coro = own.get_coro() if own is not None else None
-    if type(coro) is TaskSlices and coro.made_at[0]:
-        return coro.made_by, coro.began
-    return id(own), 0
+        return 0, 0, 0
+    coro: Any = own.get_coro() if own is not None else None
+    if type(coro) is TaskSlices and coro.made_by:
+        return id(own), coro.made_by, coro.began
+    return id(own), 0, 0
 
 
 def place_of(frame: FrameType | None) -> str:
