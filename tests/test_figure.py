@@ -23,6 +23,7 @@ from asgi_lab.scene.model import (
     Arrow,
     Axis,
     Box,
+    Flag,
     Group,
     Item,
     Items,
@@ -55,6 +56,24 @@ def many_bars(count: int, lanes: int = 200, share: int = 255) -> Scene:
             at += long
     rows = tuple(Lane(f"GET /item/{lane}", conn=lane) for lane in range(lanes))
     return Scene("timeline", f"{count:,} bars", "Many bars.", Axis(0, 1.2e9), rows, items=items)
+
+
+def flagged() -> Scene:
+    """What is wrong: on a long bar, at the edges, in one place, in no lane."""
+    items = Items([Item(0, 90, 0, HOLD), Item(40, 41, 1, AWAIT), Item(99, 100, 1, AWAIT)])
+    marked = [
+        (0, 0, roles.WARNING, "LOOP-BLOCKED"), (0, 0, roles.NOTE, "IN-ITS-WAY"),
+        (40, 1, roles.WARNING, "H16"), (100, 1, roles.NOTE, "WS-CLOSE-EXPLAINED"),
+        (100, 1, roles.WARNING, ""), (0, -1, roles.WARNING, "LIFESPAN-NOT-REACHED"),
+    ]  # fmt: skip
+    flags = tuple(
+        Flag(at, lane, role, label, "It is wrong.\nwhy   So.", number=number)
+        for number, (at, lane, role, label) in enumerate(marked)
+    )
+    return Scene(
+        "timeline", "all that is wrong", "Two lanes.", Axis(0, 100),
+        (Lane("GET /a"), Lane("GET /b")), items=items, flags=flags,
+    )  # fmt: skip
 
 
 def compared() -> Scene:
@@ -94,6 +113,17 @@ def scenes() -> dict[str, tuple[Scene, tuple[str, ...]]]:
         "timeline": (
             timeline(trace),
             ("GET /blocks", "held the loop for 301 ms", "200 ms", "holds loop", "raises"),
+        ),
+        "flagged": (
+            flagged(),
+            (
+                "LOOP-BLOCKED",
+                "H16",
+                "WS-CLOSE-EXPLAINED",
+                "LIFESPAN-NOT-REACHED",
+                "something is wrong here",
+                "something to know of",
+            ),
         ),
         "density": (many_bars(400, 20, share=128), ("GET /item/7", "awaits", "1 s")),
         "comparison": (

@@ -297,6 +297,64 @@ def test_nothing_can_be_fetched_and_no_other_script_run() -> None:
     assert text.count("<script") == text.count("</script>")
 
 
+def flag_at(canvas: Any, number: int = 0) -> dict[str, float]:
+    """Return the middle of a flag that is painted."""
+    box = canvas.evaluate("(canvas, n) => canvas.view.painter.flags[n].box", number)
+    return {"x": (box[0] + box[2]) / 2, "y": (box[1] + box[3]) / 2}
+
+
+def test_what_is_wrong_stands_first_and_leads_to_where_it_shows(page: Any, tmp_path: Path) -> None:
+    canvas = opened(page, tmp_path, sample_trace())
+    card = page.locator("#diagnoses li")
+    told = card.inner_text()
+    assert re.sub(r"\n+", "\n", told).startswith(
+        "LOOP-BLOCKED\nNothing else ran for 301 ms: GET /blocks (#2) held"
+    )
+    assert "asgi-lab explain LOOP-BLOCKED" in told
+    top = page.locator("#diagnoses").bounding_box()["y"]
+    assert top < page.locator("#timeline-view").bounding_box()["y"]
+    detail = page.locator("#timeline-view .asgilab-detail")
+    assert detail.is_hidden()
+    before = inked(canvas)
+    card.get_by_role("button", name="warning LOOP-BLOCKED: show it in the timeline").press("Enter")
+    expect(detail).to_contain_text("LOOP-BLOCKED: Nothing else ran for 301 ms")
+    expect(card).to_have_attribute("aria-current", "true")
+    assert "why" in detail.inner_text()
+    until(page, lambda: inked(canvas) != before)
+    expect(page.locator("#sequence-view .asgilab-title")).to_contain_text("/blocks")
+    expect(page.locator("#rows tr[aria-selected=true]")).to_have_count(1)
+    canvas.press("Escape")
+    expect(card).not_to_have_attribute("aria-current", "true")
+    assert detail.is_hidden()
+
+
+def test_a_mark_in_the_picture_says_what_is_wrong(page: Any, tmp_path: Path) -> None:
+    canvas = opened(page, tmp_path, sample_trace())
+    place = flag_at(canvas)
+    canvas.hover(position=place)
+    expect(page.locator("#timeline-view .asgilab-tip")).to_contain_text("Nothing else ran for 301")
+    canvas.click(position=place)
+    detail = page.locator("#timeline-view .asgilab-detail")
+    expect(detail).to_contain_text("asgi-lab explain LOOP-BLOCKED")
+    expect(page.locator("#diagnoses li")).to_have_attribute("aria-current", "true")
+    canvas.press("Escape")
+    canvas.press("!")
+    expect(detail).to_contain_text("asgi-lab explain LOOP-BLOCKED")
+    page.locator("#timeline-view").get_by_role("button", name="next of what is wrong").click()
+    expect(detail).to_contain_text("asgi-lab explain LOOP-BLOCKED")
+    assert "something is wrong here" in page.locator("#timeline-view .asgilab-legend").inner_text()
+    assert "LOOP-BLOCKED" in canvas.get_attribute("aria-label")
+
+
+def test_a_healthy_app_gets_one_quiet_line(page: Any, tmp_path: Path) -> None:
+    healthy = sample_trace()
+    canvas = opened(page, tmp_path, healthy.of(e for e in healthy if e.conn == 1))
+    assert page.locator("#diagnoses").inner_text().startswith("Nothing is wrong that can be seen")
+    assert page.locator("#diagnoses li, #diagnoses h2").count() == 0
+    assert page.locator("#timeline-view").get_by_role("button", name="next of what").count() == 0
+    assert "Marked" not in canvas.get_attribute("aria-label")
+
+
 def test_findings_are_listed_with_what_to_do(page: Any, tmp_path: Path) -> None:
     async def careless(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -305,11 +363,11 @@ def test_findings_are_listed_with_what_to_do(page: Any, tmp_path: Path) -> None:
             await send({"type": "http.response.body", "body": b""})
 
     trace = apart(lambda: asyncio.run(run(careless, 3 * [get("/twice")])))
-    if not any(event.kind == "finding" for event in trace):
-        pytest.skip("this trace has no findings")
     opened(page, tmp_path, trace)
     told = page.locator(".findings").inner_text()
     assert "http.response.start" in told
+    twice = page.locator(".findings tr", has_text="http.response.start is sent once")
+    assert twice.inner_text().split("\t")[-2:] == ["3", "#2"]  # how often, and where first
     button = page.locator(".findings button").first
     button.click()
     assert f"#{page.locator('#choice').input_value()}" == button.inner_text()

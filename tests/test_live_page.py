@@ -101,11 +101,42 @@ def test_all_there_is_and_then_what_is_new(live: LivePage) -> None:
         assert "KeyError" in stream.until("summary")["summary"]
 
 
+def test_what_is_wrong_is_told_as_soon_as_it_is_known(live: LivePage) -> None:
+    with listen(live) as answer:
+        stream = Stream(answer)
+        assert stream.until("wrong") == {"cards": ""}  # nothing has happened yet
+        live.header = lambda: {"server": "uvicorn 0.54.0"}
+        live.feed(EVENTS)
+        assert "Nothing else ran for 301 ms" in stream.until("wrong")["cards"]
+        live.end("the server has ended")
+        assert "LOOP-BLOCKED" in stream.until("wrong")["cards"]
+    with listen(live) as answer:
+        stream = Stream(answer)
+        (flag,) = stream.until("scene")["scene"]["flags"]
+        assert (flag["label"], flag["lane"]) == ("LOOP-BLOCKED", 1)
+
+
+def test_broken_rules_are_told_once_each_with_a_count(live: LivePage) -> None:
+    facts = {"rule": "H6", "side": "app", "what": "not lowercase", "at": "shop.py:2 in app"}
+    last = EVENTS[-1]
+    broken = [
+        Event(last.seq + n + 1, last.t, 3, 0, "finding", 0, facts | more)
+        for n, more in enumerate([{}, {"count": 4}])
+    ]
+    live.feed([*EVENTS, *broken])
+    live.feed([last._replace(seq=last.seq + 3, conn=1, kind="finding", data=facts)])
+    with listen(live) as answer:
+        findings = Stream(answer).until("summary")["findings"]
+    assert findings.count("shop.py:2 in app") == 1
+    assert "<td>5<td>" in findings
+
+
 def test_who_comes_later_gets_all(live: LivePage) -> None:
     live.feed(EVENTS)
     with listen(live) as first, listen(live) as second:
         scenes = [Stream(answer).until("scene") for answer in (first, second)]
-    whole = payload.as_json(timeline(sample_trace()))
+    trace = sample_trace()
+    whole = payload.as_json(timeline(trace, diagnoses=trace.diagnose()))
     for scene in scenes:
         assert scene["items"] == whole["items"]
         assert scene["scene"]["title"] == whole["title"]
@@ -194,6 +225,10 @@ def test_in_a_browser(page: Any, live: LivePage) -> None:
     page.locator("#words", has_text="#3, 354 ms after the trace began").wait_for()
     page.locator("#choice").select_option("3")
     page.locator("#sequence-view .asgilab-title", has_text="#3").wait_for()
+    card = page.locator("#diagnoses li", has_text="Nothing else ran for 301 ms")
+    card.click()
+    page.locator("#timeline-view .asgilab-detail", has_text="explain LOOP-BLOCKED").wait_for()
+    assert card.get_attribute("aria-current") == "true"
     page.locator("#concurrency").scroll_into_view_if_needed()
     page.locator("#concurrency-view canvas").first.wait_for()
     live.end("the server has ended")

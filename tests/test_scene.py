@@ -88,6 +88,49 @@ def test_a_lane_a_request_and_who_holds_the_loop_blocks_the_others() -> None:
     assert (stall.lane, stall.until, stall.end - stall.begin) == (0, 1, 300 * MS)
 
 
+def flags(scene: Scene) -> list[tuple[str, str, int, float]]:
+    """What is marked as wrong: role, name, lane, and when in milliseconds since the axis began."""
+    begin = scene.axis.begin
+    return [(f.role, f.label, f.lane, (f.at - begin) / MS) for f in scene.flags]
+
+
+def test_what_is_wrong_is_marked_where_it_shows() -> None:
+    trace = traced(app, get("/slow"), get("/block"))
+    (found,) = trace.diagnose()
+    scene = timeline(trace, diagnoses=[found])
+    assert flags(scene) == [("warning", "LOOP-BLOCKED", 1, 0)]
+    (flag,) = scene.flags
+    sentence, *rest = flag.text.splitlines()
+    assert sentence == found.sentence
+    assert [line.split()[0] for line in rest] == ["why", "do", "more"]
+    assert set(flag.lanes) == {0, 1}  # who held it, and who waited
+    assert flag.event in found.events
+    assert scene.alt == f"{timeline(trace).alt} Marked: LOOP-BLOCKED (warning)."
+    assert timeline(trace).flags == ()
+    assert "flags" not in header(timeline(trace))
+
+
+def test_what_is_wrong_elsewhere_is_marked_for_who_suffers_it_or_below_all() -> None:
+    async def fails_to_start(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            raise OSError("no database")
+        await app(scope, receive, send)
+
+    trace = traced(fails_to_start, get("/slow"), get("/block"))
+    scene = timeline(trace, diagnoses=trace.diagnose())
+    assert ("warning", "LIFESPAN-NOT-REACHED", -1, 0) in flags(scene)
+    only = timeline(trace, only={trace.results and 2}, diagnoses=trace.diagnose())
+    assert all(flag.lane < 1 for flag in only.flags)
+
+
+def test_many_that_share_a_lane_are_marked_in_it() -> None:
+    trace = traced(app, 100 * [get("/slow")], get("/block"))
+    scene = timeline(trace, rows=10, diagnoses=trace.diagnose())
+    ((_, name, lane, _),) = flags(scene)
+    assert (name, lane) == ("LOOP-BLOCKED", len(scene.lanes) - 1)
+
+
 def test_messages_are_marks_that_know_their_event() -> None:
     trace = traced(app, get("/slow"))
     scene = timeline(trace)
@@ -305,7 +348,7 @@ def test_a_comparison_says_who_waits_and_why_in_the_picture() -> None:
 
 def every_scene(trace: Trace) -> Iterable[Scene]:
     yield timeline(trace)
-    yield timeline(trace, rows=2)
+    yield timeline(trace, rows=2, diagnoses=trace.diagnose())
     yield concurrency(trace)
     measures = Measures(keep=None)
     measures.feed(trace.events)
@@ -324,6 +367,10 @@ def check(scene: Scene) -> None:
         assert scene.axis.begin <= item.begin <= item.end <= scene.axis.end
         assert item.role in MEANINGS
         assert item.fold < len(scene.items)
+    for flag in scene.flags:
+        assert -1 <= flag.lane < lanes
+        assert scene.axis.begin <= flag.at <= scene.axis.end
+        assert all(0 <= lane < lanes for lane in flag.lanes)
     for arrow in scene.arrows:
         assert 0 <= arrow.source < lanes
         assert 0 <= arrow.target < lanes

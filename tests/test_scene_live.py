@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from asgi_lab.events import Event, Trace
 from asgi_lab.scene import payload
+from asgi_lab.scene.flags import spots_of
 from asgi_lab.scene.live import LONG, Delta, LiveTimeline
 from asgi_lab.scene.model import NONE, Item, Items, Scene
 from asgi_lab.scene.timeline import timeline
@@ -39,6 +40,7 @@ def apply(scene: Scene | None, new: Scene | Delta | None) -> Scene | None:
         texts=(*scene.texts, *new.texts),
         items=Items(items),
         boxes=new.boxes,
+        flags=scene.flags if new.flags is None else new.flags,
         title=new.title,
         alt=new.alt,
     )
@@ -81,6 +83,29 @@ def test_whoever_applies_all_deltas_has_the_scene_of_the_trace(data: st.DataObje
     trace = data.draw(st.sampled_from(TRACES))
     cuts = data.draw(st.lists(st.integers(0, len(trace)), max_size=12))
     assert told(grown(trace.events, cuts)) == told(timeline(trace))
+
+
+def test_what_is_wrong_is_marked_once_it_is_known() -> None:
+    trace = sample_trace()
+    found = trace.diagnose()
+    live = LiveTimeline()
+    live.feed(trace.events)
+    scene = apply(None, live.update())
+    live.mark(spots_of(trace.events, found))
+    new = live.update()
+    assert isinstance(new, Delta)
+    assert [flag.label for flag in new.flags or ()] == [one.name for one in found]
+    scene = apply(scene, new)
+    assert scene is not None
+    assert told(scene) == told(timeline(trace, diagnoses=found))
+    live.feed(trace.events[-1:])
+    again = live.update()
+    assert isinstance(again, Delta)
+    assert again.flags is None  # as they were
+    live.restart()
+    whole = live.update()
+    assert isinstance(whole, Scene)
+    assert whole.flags == scene.flags
 
 
 def test_event_by_event() -> None:

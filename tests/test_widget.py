@@ -46,7 +46,7 @@ def test_another_scene_takes_its_place() -> None:
     widget = sample_trace().timeline().widget()
     widget.selected = 3
     before = widget.payload
-    widget.show(timeline(sample_trace()))
+    widget.show(sample_trace().timeline().laid())
     assert (widget.selected, widget.detail) == (-1, "")
     assert widget.payload != before  # so that the browser is told, though all looks the same
     assert widget.payload["scene"] == before["scene"]

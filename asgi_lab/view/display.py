@@ -10,7 +10,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -182,7 +182,8 @@ def of_trace(trace: Trace, name: str, conn: int | None = None) -> Picture:
     if name == "summary":
         return Picture(say)
     if name == "timeline":
-        return Picture(say, lambda rows: timeline(trace, rows=rows), trace)
+        found = cache(trace.diagnose)
+        return Picture(say, lambda rows: timeline(trace, rows=rows, diagnoses=found()), trace)
     scene = concurrency(trace) if name == "concurrency" else OF_ONE[name](trace, conn)
     return Picture(say, lambda rows: scene, trace)
 

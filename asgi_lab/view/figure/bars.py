@@ -21,8 +21,13 @@ MARKS = {
     "diamond": "d",
     "star": "*",
     "tick": "|",
+    "triangle": "^",
+    "circle": "o",
 }
 """The shapes of marks, as matplotlib calls them."""
+
+LETTERS = {"triangle": "!", "circle": "i"}
+"""What stands in the marks of what is wrong."""
 
 ALONE = 3.0
 """Pixels around a bar too short to be seen, in which there is no other: then it is widened."""
@@ -191,11 +196,15 @@ def marks(
     return painted
 
 
-def mark(page: Page, role: str, x: Any, y: Any, size: float) -> None:
+def mark(page: Page, role: str, x: Any, y: Any, size: float, z: float = 2.8) -> None:
     """Paint the mark of a role."""
     shape = STYLES[role].shape
-    grown = {"star": 1.9, "diamond": 1.4, "cross": 1.2, "bar": 1.4}.get(shape, 1.15)
-    page.marks(x, y, MARKS[shape], page.colour(role), size * grown)
+    grown = {"star": 1.9, "diamond": 1.4, "cross": 1.2, "bar": 1.4, "triangle": 1.7, "circle": 1.5}
+    page.marks(x, y, MARKS[shape], page.colour(role), size * grown.get(shape, 1.15), z)
+    if letter := LETTERS.get(shape):
+        low = 0.14 * size if shape == "triangle" else 0.0
+        small = 1.05 * size / page.em
+        page.text(x, y + low, letter, page.paper, size=small, bold=True, align="center")
 
 
 WORTH = {

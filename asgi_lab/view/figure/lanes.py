@@ -7,7 +7,7 @@ from asgi_lab.scene.axis import ticks
 from asgi_lab.scene.model import Box, Note
 from asgi_lab.scene.roles import CODES, MANY, RAISE, STALL
 from asgi_lab.view import theme as look
-from asgi_lab.view.figure import bars
+from asgi_lab.view.figure import bars, flags
 from asgi_lab.view.figure.frame import Frame
 from asgi_lab.view.figure.legend import bar_in, legend
 from asgi_lab.view.figure.names import Names
@@ -23,6 +23,8 @@ def paint(page: Page) -> None:
     page.y += 2.0 * page.em if stalls or scene.columns else 0
     names = Names(page)
     frame = Frame(page, names.right)
+    if any(flag.lane < 0 for flag in scene.flags):
+        frame.bottom += flags.BELOW * page.em
     bands(frame, stalls)
     since = "time since the first request" if scene.axis.label == "time" else scene.axis.label
     time_axis(frame, f"{since}; height: how many of a lane's" if frame.look == "dense" else since)
@@ -36,7 +38,9 @@ def paint(page: Page) -> None:
     for note in scene.notes if not scene.groups else ():
         y = float(frame.middles[note.lane]) + 0.9 * page.em
         page.text(frame.x(note.at), y, note.text, size=0.95, bold=True, align="center", halo=True)
+    flags.paint(frame)
     page.y = frame.bottom + 3.0 * page.em
+    marked |= {flag.role for flag in scene.flags}
     told = [r for r in scene.roles if r in marked or STYLES[r].shape not in bars.MARKS]
     legend(page, told, bar_in(frame.look))
 
