@@ -1,37 +1,25 @@
 """One run of `asgi-lab trace`: a server process, a collector, and whoever watches.
 
-    with Session(order, watcher) as session:    # the server is up, or SessionError says why not
-        session.drive(requests) or session.wait()
+with Session(order, watcher) as session:    # the server is up, or SessionError says why not
+    session.drive(requests) or session.wait()
     session.trace                               # after the server has ended
-
-Everything that is recorded goes through the session's one recorder; the watcher and the file are
-its followers, and get the same events.
 """
 
 import asyncio
 import json
-import secrets
 import threading
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 
-from asgi_lab.adapters.collector import Collector
-from asgi_lab.adapters.feed import Feed
 from asgi_lab.adapters.hosting import VARIABLE
 from asgi_lab.adapters.order import Order, SessionError, Watcher
 from asgi_lab.adapters.process import PATIENCE, ServerProcess, answers, free_port, reachable
+from asgi_lab.adapters.reception import Reception
 from asgi_lab.adapters.servers import SERVERS, Server, ServerError, choose_server
 from asgi_lab.client import Request, Result, drive
-from asgi_lab.events import Trace
-from asgi_lab.files import FileWriter, snapshot
 from asgi_lab.interface import Interface
-from asgi_lab.recorder import Recorder
-from asgi_lab.ticker import Ticker
 
 HASTE = 1.0
 """Seconds that a server may take to finish when nobody waits for its answers."""
@@ -42,22 +30,14 @@ STOP = "the server was asked to stop"
 WAITING = "waiting for open requests to end; Ctrl-C ends them now"
 
 
-class Session:
+class Session(Reception):
     """A target served and traced, from `__enter__` to `__exit__`."""
 
     def __init__(self, order: Order, watcher: Watcher) -> None:
         port = free_port(order.options.host, order.options.port)
+        super().__init__(watcher, self._on_report, max_events=order.max_events, record=order.record)
         self.order = replace(order, options=replace(order.options, port=port))
-        self.watcher = watcher
-        self.recorder = Recorder(limit=order.max_events, redact=False)  # masked where it was noted
-        self.collector = Collector(self.recorder, secrets.token_bytes(16), self._on_report)
         self.server: Server = SERVERS[order.server or "uvicorn"]
-        self.ticker = Ticker(self.recorder, self._say)
-        self._file: FileWriter | None = None
-        if order.record is not None:
-            self._file = FileWriter(order.record, self.recorder, self.header)
-        self.errors = Counter[str]()
-        """How often each error was met on the client's side, while driving."""
         self._driven = False
         self._report: tuple[str, str] | None = None
         self._reported = threading.Event()
@@ -75,28 +55,8 @@ class Session:
         name = self.server.name
         return name if self.server.module else f"{name} {version(name)}"
 
-    @property
-    def lost(self) -> int:
-        """Events that are missing: dropped in the app's process, or forgotten in this one."""
-        return self.collector.lost + self.recorder.dropped
-
-    @property
-    def trace(self) -> Trace:
-        """What has been recorded so far; after the end, all of it."""
-        taken = snapshot(self.recorder)
-        return replace(taken, header={**taken.header, **self.header()}, dropped=self.lost)
-
-    @property
-    def recorded(self) -> Path | None:
-        """The file that holds the whole trace, if there is one."""
-        if self._file is None or self._file.failed or not self.recorder.total:
-            return None
-        return self._file.path
-
     def __enter__(self) -> "Session":
-        if self._file is not None:
-            self.ticker.follow(self._file)
-        self.ticker.follow(Feed(self.collector, self.watcher))
+        self.open()
         try:
             self._start("asgi" if "asgi" in self.server.serves else "wsgi")
         except BaseException:
@@ -142,7 +102,7 @@ class Session:
         while self._process.exit_code is None:
             self._reported.wait(0.2)
             if reloads and self._report is not None:
-                self._say(self._report[1])
+                self.say(self._report[1])
                 self._forget_report()
             self._check_report()
         raise SessionError(self._ended(), 1)
@@ -153,14 +113,12 @@ class Session:
             asked = self.recorder.clock()
             self._process.stop(patience, lambda: self._waits(asked))
             self._process = None
-        with suppress(KeyboardInterrupt):
-            self.collector.finish(timeout=5.0)
-        self.ticker.stop()
+        self.finish()
 
     def _waits(self, asked: int) -> None:
         """Say that the server waits, and note when it was asked to stop: it waits for requests."""
         self.recorder.append((asked, "mark", 0, 0, STOP))
-        self._say(WAITING)
+        self.say(WAITING)
 
     def _start(self, interface: Interface) -> None:
         try:
@@ -231,10 +189,6 @@ class Session:
             raise _OtherInterface("wsgi" if text == "wsgi" else "asgi")
         raise SessionError(text)
 
-    def _say(self, message: str) -> None:
-        for line in f"asgi-lab: {message}".splitlines():
-            self.watcher.log(line)
-
     def _forget_report(self) -> None:
         self._report = None
         self._reported.clear()
@@ -250,14 +204,10 @@ class Session:
         return f"{self.server.name} {how}; what it said is above"
 
     def header(self) -> dict[str, object]:
-        """Return what is known of the recording: versions, target, server."""
-        told = self.collector.header
-        known: dict[str, object] = {
-            key: told[key] for key in ("python", "frameworks", "pid") if key in told
-        }
+        """Return what is known of the target and its server."""
         name, _, number = self.server_name.partition(" ")
         return {
-            **known,
+            **super().header(),
             "target": self.order.target,
             "server": f"{name} {number}".strip(),
             "redacted": self.order.redact,
