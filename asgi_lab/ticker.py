@@ -155,9 +155,9 @@ def _start_thread() -> None:
         except RuntimeError:  # no threads here (Pyodide, or at exit): drained when read
             return
         _thread = thread
-        atexit.register(_stop_all)
+        atexit.register(stop_all)
         if "multiprocessing.util" in sys.modules:  # its child processes end without atexit
-            sys.modules["multiprocessing.util"].Finalize(None, _stop_all, exitpriority=100)
+            sys.modules["multiprocessing.util"].Finalize(None, stop_all, exitpriority=100)
 
 
 def _run() -> None:
@@ -171,7 +171,8 @@ def _run() -> None:
             ticker.tick()
 
 
-def _stop_all() -> None:
+def stop_all() -> None:
+    """Tick a last time, and close all followers: the process ends."""
     for ticker in [*_tickers, *_followed]:
         ticker.stop()
 

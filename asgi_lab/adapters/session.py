@@ -1,8 +1,10 @@
 """One run of `asgi-lab trace`: a server process, a collector, and whoever watches.
 
-with Session(order, watcher) as session:    # the server is up, or SessionError says why not
-    session.drive(requests) or session.wait()
+    with Session(order, watcher) as session:    # the server is up, or SessionError says why not
+        session.drive(requests) or session.wait()
     session.trace                               # after the server has ended
+
+The server is a process of its own (see `asgi_lab.adapters.process`).
 """
 
 import asyncio

@@ -49,11 +49,15 @@ class Output:
             self.on_closed()
 
 
-def make_console() -> tuple[Console, Output]:
-    """Return a console (as wide as the terminal, or `PLAIN_WIDTH`) and what it writes to."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # for a terminal that knows no bars
-    output = Output(sys.stdout)
+def make_console(stream: IO[str] | None = None) -> tuple[Console, Output]:
+    """Return a console (as wide as the terminal, or `PLAIN_WIDTH`) and what it writes to.
+
+    It writes to standard output, or to another `stream`.
+    """
+    stream = stream or sys.stdout
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")  # for a terminal that knows no bars
+    output = Output(stream)
     plain: Any = None if os.environ.get("NO_COLOR") else "auto"
     file = cast(IO[str], output)
     console = Console(file=file, color_system=plain, highlight=False, markup=False, emoji=False)
