@@ -6,10 +6,15 @@ user's objects, each of them is *viewed*: a second object of a subclass of its c
 `__dict__`, in which only that one attribute answers differently, namely with a tap around the
 view of the next app. Every other read and write goes to the user's object.
 
-What cannot be viewed (slots, extension types, functions) ends the walk: it is called as it is.
+A middleware that is a function keeps the next app in a closure. Its view is a second function of
+the same code, in which one cell is another.
+
+What cannot be viewed (slots, extension types) ends the walk: it is called as it is.
 """
 
+import inspect
 from collections.abc import Awaitable, Callable
+from types import CellType, FunctionType
 from typing import Any
 
 from asgi_lab.atoms import PREVIEW, Facts, atom
@@ -20,6 +25,11 @@ from asgi_lab.types import ASGIApp, Receive, Scope, Send
 
 NEXT = ("middleware_stack", "asgi_app", "app")
 """Attributes in which frameworks keep the next app, the most telling first."""
+
+BY_HABIT = ("_app", "application", "inner", "next_app", "wrapped")
+"""Names that others give it; what they hold must look like an app down to its parameters' names."""
+
+PARAMETERS = ["scope", "receive", "send"]
 
 MAX_LAYERS = 64
 """Layers that get a door: each costs two frames of the recursion limit, which is the app's."""
@@ -35,19 +45,46 @@ def tap_layers(app: ASGIApp, call: Call, layer: int = 0) -> ASGIApp:
     name = next_name(app)
     if name is None or layer >= MAX_LAYERS:
         return app
+    if type(app) is FunctionType:
+        return view_function(app, name, call, layer)
     return view(app, name, call, layer)
 
 
 def next_name(app: Any) -> str | None:
-    """Return the attribute in which `app` keeps the next app, or None."""
-    own = getattr(app, "__dict__", {})
+    """Return the attribute, or of a function the variable, in which `app` keeps the next app.
+
+    None if there is none.
+    """
+    own = closed_over(app) if type(app) is FunctionType else getattr(app, "__dict__", {})
     for name in NEXT:
         following = own.get(name)
         if name == "middleware_stack" and name in own and following is None:
             return name  # Starlette builds it at the first call
         if callable(following) and getattr(following, "__self__", None) is not app:
             return name
-    return None
+    return next((name for name in BY_HABIT if name in own and is_by_the_book(own[name])), None)
+
+
+def closed_over(function: FunctionType) -> dict[str, Any]:
+    """Return those variables of a function's closure that hold an app."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            following = cell.cell_contents
+        except ValueError:  # not there yet
+            continue
+        if following is not function and is_by_the_book(following):
+            found[name] = following
+    return found
+
+
+def is_by_the_book(app: Any) -> bool:
+    """Return whether this is called with scope, receive and send, by these names."""
+    try:
+        parameters = inspect.signature(app).parameters
+    except Exception:
+        return False
+    return list(parameters) == PARAMETERS and interface_of(app) == "asgi"
 
 
 class Quiet:
@@ -87,14 +124,35 @@ def view(app: Any, name: str, call: Call, layer: int) -> ASGIApp:
     return viewed  # type: ignore[no-any-return]
 
 
-def tap(following: Any, app: Any, viewed: Any, call: Call, layer: int) -> Any:
-    """Return `following` as layer number `layer`, entered through `call`, if it speaks ASGI 3."""
+def view_function(app: FunctionType, name: str, call: Call, layer: int) -> ASGIApp:
+    """Return a second function of `app`'s code, in which the variable of that name is tapped."""
+    cells = list(app.__closure__ or ())
+    index = app.__code__.co_freevars.index(name)
+    cell = cells[index]
+    cells[index] = CellType(tap(cell.cell_contents, app, None, call, layer + 1, cell))
+    viewed = FunctionType(
+        app.__code__, app.__globals__, app.__name__, app.__defaults__, tuple(cells)
+    )
+    for attribute in ("__dict__", "__doc__", "__kwdefaults__", "__module__", "__qualname__"):
+        setattr(viewed, attribute, getattr(app, attribute))
+    return viewed
+
+
+def tap(
+    following: Any, app: Any, viewed: Any, call: Call, layer: int, cell: CellType | None = None
+) -> Any:
+    """Return `following` as layer number `layer`, entered through `call`, if it speaks ASGI 3.
+
+    `cell` is where a function keeps it: another that comes to lie there is called as it is.
+    """
     if interface_of(following) != "asgi":
         return following  # built later, or a WSGI app: Starlette's WSGIMiddleware has one
     inner = tap_layers(following, call, layer)
     name = ("layer", layer_name(following))
 
     def enter(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        if cell is not None and cell.cell_contents is not following:
+            return cell.cell_contents(scope, receive, send)
         if type(scope) is dict and scope.get("app") is viewed:  # Starlette writes itself there
             scope["app"] = app
         return call(inner, scope, receive, send, layer, freeze_place(name, scope))

@@ -102,6 +102,62 @@ def test_a_replaced_asgi_app_of_quart_is_a_layer() -> None:
     assert [name for _, name in layers(traced.trace)][:2] == ["", "Outer"]
 
 
+def test_a_middleware_that_is_a_function_is_a_layer_too() -> None:
+    def counted(app: Any) -> Any:
+        calls = 0
+
+        async def middleware(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal calls
+            calls += 1
+            middleware.calls = calls  # type: ignore[attr-defined]
+            await app(scope, receive, send)
+
+        return middleware
+
+    app = counted(Outer(hello))
+    traced = trace(app)
+    observe(traced, http())
+    observe(app, http())
+    assert [name for _, name in layers(traced.trace)] == ["", "Outer", "hello"]
+    assert app.calls == 2
+
+
+def test_a_function_may_exchange_the_next_app() -> None:
+    def wrap(app: Any) -> Any:
+        async def middleware(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal app
+            await app(scope, receive, send)
+            app = empty
+
+        return middleware
+
+    async def empty(scope: Any, receive: Any, send: Any) -> None:
+        return
+
+    traced, bare = trace(wrap(hello)), wrap(hello)
+    assert [observe(traced, http()) for _ in range(2)] == [observe(bare, http()) for _ in range(2)]
+
+
+@pytest.mark.parametrize("name", ["_app", "inner", "wrapped"])
+def test_the_next_app_may_have_another_name_if_it_looks_like_an_app(name: str) -> None:
+    class Habit:
+        def __init__(self, following: Any) -> None:
+            setattr(self, name, following)
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+            return await getattr(self, name)(scope, receive, send)
+
+    async def three(a: Any, b: Any, c: Any) -> str:
+        return "no app"
+
+    traced = trace(Habit(hello))
+    observe(traced, http())
+    assert [name for _, name in layers(traced.trace)] == ["", "hello"]
+    traced = trace(Habit(three))
+    observe(traced, http())
+    assert [name for _, name in layers(traced.trace)] == [""]
+
+
 def test_a_layer_says_where_it_was_mounted() -> None:
     async def endpoint(request: Any) -> Any:
         return PlainTextResponse(request.scope["root_path"])
