@@ -1,5 +1,6 @@
 """What is wrong, and what to do, as a page tells it: a card a diagnosis, that shows where."""
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -8,6 +9,11 @@ from asgi_lab.plain import clean
 
 MOST = 30
 """Diagnoses on cards, the worst ones."""
+
+FEW = 4
+"""Diagnoses told in full; of more, a line each, and in full what is chosen."""
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 SIGNS = {
     "warning": '<path d="M8 1 15.5 14.5H.5Z"/><path class=ink d="M7.1 5.5h1.8l-.3 4.7H7.4z'
@@ -30,7 +36,8 @@ def cards(found: Sequence[Diagnosis]) -> str:
     told = "".join(card(number, one) for number, one in enumerate(found[:MOST]))
     rest = len(found) - MOST
     more = f"<p class=soft>and {rest:,} more: asgi-lab show tells all</p>" if rest > 0 else ""
-    return f"<h2>What is wrong, and what to do</h2><ol class=diagnoses>{told}</ol>{more}"
+    many = " many" if len(found) > FEW else ""
+    return f"<h2>What is wrong, and what to do</h2><ol class='diagnoses{many}'>{told}</ol>{more}"
 
 
 def card(number: int, one: Diagnosis) -> str:
@@ -58,8 +65,9 @@ def facts(one: Diagnosis) -> Iterator[tuple[str, str]]:
 
 
 def plain(text: str) -> str:
-    """Return words as HTML; what stands in backquotes is code."""
-    parts = escape(clean(text)).split("`")
+    """Return words as HTML; what stands in backquotes is code, and an option is never broken."""
+    whole = OPTION.sub(lambda match: f"<span class=option>{match[0]}</span>", escape(clean(text)))
+    parts = whole.split("`")
     if len(parts) % 2 == 0:  # one that has no other
         return "`".join(parts)
     return "".join(f"<code>{p}</code>" if n % 2 else p for n, p in enumerate(parts))
