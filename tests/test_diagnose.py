@@ -22,7 +22,7 @@ import pytest
 from asgi_lab import Trace, after, get, post, run, trace, virtual, ws
 from asgi_lab.diagnose import DIAGNOSES, diagnose
 from asgi_lab.diagnose.catalogue import CATALOGUE, find
-from asgi_lab.diagnose.formats import everything, github, junit, sarif
+from asgi_lab.diagnose.formats import as_json, everything, github, junit, sarif, uri
 from asgi_lab.diagnose.servers import closes, reactions, table
 from tests.command import Command
 from tests.command import run as run_command
@@ -294,6 +294,34 @@ def test_junit() -> None:
     assert "H1" in failed
     assert suite.get("failures") == str(len(failed))
     assert suite.get("tests") == str(len(cases))
+
+
+BREACH, HELD = apps.forgets_the_start, apps.sleeps_in_a_coroutine
+
+
+@pytest.mark.parametrize(("make", "client", "name"), [
+    (BREACH, get("/"), "H1"), (HELD, get("/slow"), "LOOP-BLOCKED"),
+])  # fmt: skip
+def test_every_format_has_file_and_line(make: Any, client: Any, name: str) -> None:
+    trace = seen_of(make, client)
+    whole = as_json(trace)
+    found = [*whole["diagnoses"], *whole["findings"]]
+    known = next(one for one in found if name in (one["id"], one["rule"]))
+    file, line = known["file"], known["line"]
+    assert (file, line > 0) == ("tests/failures/apps.py", True)
+    (result,) = (r for r in json.loads(sarif(trace))["runs"][0]["results"] if r["ruleId"] == name)
+    physical = result["locations"][0]["physicalLocation"]
+    assert (physical["artifactLocation"]["uri"], physical["region"]["startLine"]) == (file, line)
+    (case,) = (c for c in ElementTree.fromstring(junit(trace)).iter("testcase")
+               if c.get("name") == name)  # fmt: skip
+    assert (case.get("file"), case.get("line")) == (file, str(line))
+    assert f"{file}:{line} in" in "".join(case.itertext())
+    assert f"file={file},line={line},title=asgi-lab {name}::" in github(trace)
+
+
+def test_paths_in_sarif_are_references() -> None:
+    assert uri("my app/views.py") == "my%20app/views.py"
+    assert uri("/srv/app/main.py") == "file:///srv/app/main.py"
 
 
 # --- on the command line -------------------------------------------------------------------------

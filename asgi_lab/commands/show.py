@@ -8,7 +8,7 @@ from rich.console import Console
 from asgi_lab.commands import exports
 from asgi_lab.commands.diagnoses import print_diagnoses, strict_code
 from asgi_lab.commands.output import fail, make_console, warn
-from asgi_lab.diagnose.formats import FORMATS
+from asgi_lab.diagnose.formats import FORMATS, as_json
 from asgi_lab.events import Trace
 from asgi_lab.files import TraceFileError, read_trace
 from asgi_lab.report import report
@@ -63,8 +63,7 @@ def show_trace(
         return fail(str(error))
     only = None if expression is None else {event.conn for event in chosen.events}
     if style == "json":
-        found = [one for one in trace.diagnose() if only is None or not only.isdisjoint(one.conns)]
-        json.dump({**report(chosen), "diagnoses": [one.as_json() for one in found]}, console.file)
+        json.dump({**report(chosen), **as_json(trace, only)}, console.file)
         console.file.write("\n")
         console.file.flush()
         return 0

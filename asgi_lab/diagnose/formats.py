@@ -4,8 +4,10 @@ All of them get everything: each diagnosis, and each broken rule.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from asgi_lab import __version__
@@ -50,6 +52,17 @@ def advice(diagnosis: Diagnosis) -> str:
     at = f"\nAt: {diagnosis.at}" if diagnosis.at and diagnosis.at not in diagnosis.sentence else ""
     why = f"Why: {diagnosis.cause}\nDo: {diagnosis.remedy}"
     return f"{diagnosis.sentence}{at}\n{why}\n{diagnosis.more}"
+
+
+def as_json(trace: Trace, only: Only = None) -> dict[str, Any]:
+    """Return what is wrong as JSON holds it: the diagnoses, and each broken rule as a finding."""
+
+    def told(found: Iterable[Diagnosis]) -> list[dict[str, Any]]:
+        some = (one for one in found if only is None or not {*only}.isdisjoint(one.conns))
+        return [one.as_json() for one in some]
+
+    findings = (one for one in everything(trace, only) if one.rule)
+    return {"diagnoses": told(trace.diagnose()), "findings": told(findings)}
 
 
 def github(trace: Trace, only: Only = None) -> str:
@@ -127,9 +140,16 @@ def result(one: Diagnosis, index: int) -> dict[str, Any]:
         "properties": {"request": one.request, "connections": list(one.conns)},
     }
     if place := one.place:
-        uri = {"artifactLocation": {"uri": place[0]}, "region": {"startLine": max(place[1], 1)}}
-        told["locations"] = [{"physicalLocation": uri}]
+        where = {"uri": uri(place[0])}
+        physical = {"artifactLocation": where, "region": {"startLine": max(place[1], 1)}}
+        told["locations"] = [{"physicalLocation": physical}]
     return told
+
+
+def uri(file: str) -> str:
+    """Return a file as SARIF refers to it: relative to the sources, if it is."""
+    path = PurePath(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
 def junit(trace: Trace, only: Only = None) -> str:
@@ -162,7 +182,9 @@ def junit_cases(found: Sequence[Diagnosis]) -> Iterator[tuple[str, bool]]:
             inner += f"{text}</failure>"
         elif own:
             inner = f"<system-out>{escape(advice(own[0]))}</system-out>"
-        case = f'    <testcase classname="asgi-lab.{kind}" name={quoteattr(name)} time="0">'
+        place = next((one.place for one in (*bad, *own) if one.place), None)
+        at = f' file={quoteattr(place[0])} line="{place[1]}"' if place else ""
+        case = f'    <testcase classname="asgi-lab.{kind}" name={quoteattr(name)}{at} time="0">'
         yield f"{case}{inner}</testcase>", bool(bad)
 
 
