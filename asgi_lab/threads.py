@@ -62,6 +62,7 @@ class Work:
 CARRIERS: dict[str, int | str] = {
     "Context.run": 0,
     "SyncToAsync.thread_handler": -1,  # asgiref
+    "DatabaseSyncToAsync.thread_handler": -1,  # Channels
     "_next": 0,  # Starlette
     "_run_sync_endpoint": "function",  # FastAPI
 }

@@ -4,7 +4,7 @@
 
 diagnosis   what is found: id, sentence, line, cause, remedy
 evidence    a trace sorted for those who look
-loop, streams, messages, lifespan, websockets, proxy, afterwards
+loop, pools, streams, messages, lifespan, websockets, proxy, afterwards
             a family each, a function a diagnosis: evidence in, diagnoses out
 settling    of what was found, the causes without their consequences
 catalogue   each told in full, for `asgi-lab explain`
@@ -14,7 +14,16 @@ A healthy app gets silence. So each asks for much evidence, and says nothing in 
 
 from collections.abc import Callable, Iterable
 
-from asgi_lab.diagnose import afterwards, lifespan, loop, messages, proxy, streams, websockets
+from asgi_lab.diagnose import (
+    afterwards,
+    lifespan,
+    loop,
+    messages,
+    pools,
+    proxy,
+    streams,
+    websockets,
+)
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnoses, Diagnosis, worst_first
 from asgi_lab.diagnose.evidence import Evidence
 from asgi_lab.diagnose.settling import settled
@@ -27,7 +36,7 @@ Find = Callable[[Evidence], Iterable[Diagnosis]]
 
 DIAGNOSES: dict[str, Find] = {
     "LOOP-BLOCKED": loop.loop_blocked,
-    "THREADPOOL-FULL": loop.threadpool_full,
+    "THREADPOOL-FULL": pools.threadpool_full,
     "STREAM-BUFFERED": streams.stream_buffered,
     "STREAM-NOT-STOPPING": streams.stream_not_stopping,
     "DISCONNECT-IGNORED": streams.disconnect_ignored,

@@ -61,8 +61,8 @@ def raises_late(call: Call, last: Event) -> bool:
 def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Diagnosis:
     """Tell of what one request does after its response."""
     call, last, pieces = max(ones, key=lambda one: one[0].until(evidence.last) - one[1].t)
-    went_on = call.until(evidence.last) - last.t
-    end = call.end
+    end, until = call.end, max([call.until(evidence.last), *(piece.ran.t for piece in pieces)])
+    went_on = until - last.t
     raises = raises_late(call, last)
     block = pieces[0].worst if pieces else None
     name = clean(block.data.get("call") or "") if block else ""
@@ -74,6 +74,8 @@ def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Dia
     )
     do = "Hand long work to a queue (Celery, arq, Dramatiq), which outlives a restart."
     at = where(pieces[0]) if pieces else ""
+    if evidence.stop is not None and (late := until - max(evidence.stop.t, last.t)) >= SECOND:
+        text += f", and held the exit for {duration(late)} of it"
     if pieces:
         held = sum(piece.took for piece in pieces)
         waited = [conn for piece in pieces for conn in evidence.waiters(piece)]

@@ -19,6 +19,9 @@ MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 
 ENDS = ("return", "raise", "cancel")
+STOP = "the server was asked to stop"
+"""The label of a mark of `asgi-lab trace` (`asgi_lab.adapters.session`)."""
+
 BODIES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
 
 
@@ -162,6 +165,12 @@ class Evidence:
     def last(self) -> int:
         """When the trace ends, in nanoseconds."""
         return self.trace.events[-1].t if self.trace.events else 0
+
+    @cached_property
+    def stop(self) -> Event | None:
+        """The mark by which `asgi-lab trace` says that the server was asked to stop."""
+        marks = (e for e in self.loose if e.kind == "mark")
+        return next((e for e in marks if e.data.get("label") == STOP), None)
 
     @property
     def server(self) -> str:

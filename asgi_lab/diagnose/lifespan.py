@@ -8,9 +8,6 @@ from asgi_lab.diagnose.evidence import ENDS, SECOND, Call, Evidence, numbers
 from asgi_lab.events import Event
 from asgi_lab.plain import clean, count, duration
 
-STOP = "the server was asked to stop"
-"""The label of the mark by which `asgi-lab trace` says so (`asgi_lab.adapters.session`)."""
-
 APPS = ("FastAPI", "Starlette", "Quart", "Litestar", "App")
 """Layers that have a lifespan of their own."""
 
@@ -28,6 +25,9 @@ STARTUP = "lifespan.startup"
 
 HELD = SECOND
 """Nanoseconds for which an open request holds the exit, from which on it is told."""
+
+LATE = 5 * SECOND
+"""Nanoseconds likewise, for what goes on after a response."""
 
 
 def lifespan_not_reached(evidence: Evidence) -> Iterator[Diagnosis]:
@@ -172,16 +172,10 @@ NOT_ASKED = (
 
 def shutdown_held(evidence: Evidence) -> Iterator[Diagnosis]:
     """Find requests for which a server waited when it was asked to stop."""
-    stop = next(
-        (e for e in evidence.loose if e.kind == "mark" and e.data.get("label") == STOP), None
-    )
+    stop = evidence.stop
     if stop is None:
         return
-    held = [
-        call
-        for call in evidence.of("http", "websocket")
-        if call.scope.t < stop.t and call.until(evidence.last) - stop.t >= HELD
-    ]
+    held = [call for call in evidence.of("http", "websocket") if holds(evidence, call, stop)]
     if not held:
         return
     held.sort(key=lambda call: -call.until(evidence.last))
@@ -204,6 +198,18 @@ def shutdown_held(evidence: Evidence) -> Iterator[Diagnosis]:
         request=call.request,
         count=len(held),
     )
+
+
+def holds(evidence: Evidence, call: Call, stop: Event) -> bool:
+    """Return whether a call went on for long after the server was asked to stop.
+
+    What goes on after its response is a background task, and may take a while; a handshake without
+    an answer is told of as that.
+    """
+    took = call.until(evidence.last) - stop.t
+    if call.scope.t >= stop.t or (call.type == "websocket" and not call.sent("websocket.accept")):
+        return False
+    return took >= (LATE if call.finished is not None else HELD)
 
 
 def listens(call: Call, stop: Event) -> bool:

@@ -1,4 +1,4 @@
-"""Who holds the event loop, and who waits for a thread."""
+"""Who holds the event loop."""
 
 import re
 from collections import defaultdict
@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from asgi_lab.diagnose.diagnosis import WARNING, Diagnosis
 from asgi_lab.diagnose.evidence import (
-    MILLISECOND,
     SHORTEST,
-    Call,
     Evidence,
     Slice,
     numbers,
@@ -16,10 +14,12 @@ from asgi_lab.diagnose.evidence import (
     times,
 )
 from asgi_lab.events import Event
-from asgi_lab.message import number
-from asgi_lab.plain import clean, count, duration
+from asgi_lab.plain import clean, duration
 
-UNSEEN = 3 * SHORTEST
+LIBRARY = 3 * SHORTEST
+"""Nanoseconds from which on a slice counts in which a library was at work, and no code of yours."""
+
+UNSEEN = 10 * SHORTEST
 """Nanoseconds from which on a slice counts though nobody saw its line: a busy machine is slow."""
 
 MANY_SENDS = 100
@@ -77,7 +77,7 @@ def counts(evidence: Evidence, piece: Slice) -> bool:
         return False
     if block is None:
         return piece.took >= UNSEEN
-    return "library" not in block.data or piece.took >= UNSEEN
+    return "library" not in block.data or piece.took >= LIBRARY
 
 
 def runs_away(piece: Slice) -> bool:
@@ -168,128 +168,3 @@ IN_A_THREAD = r"\1 or `await asyncio.to_thread(...)`."
 UNKNOWN = (
     "Look for regular expressions, compression, parsing of big texts; else for what does not await."
 )
-
-
-def threadpool_full(evidence: Evidence) -> Iterator[Diagnosis]:
-    """Find calls that waited for a thread while all threads of the pool were at work."""
-    for pid in {call.pid for call in evidence.calls.values()}:
-        for pool in ("anyio", "executor"):
-            jobs = jobs_of(evidence, pid, pool)
-            if jobs and (found := full(evidence, pid, pool, jobs)):
-                yield found
-
-
-class Job:
-    """A call in a worker thread: when it was handed over, began, ended."""
-
-    __slots__ = ("began", "call", "ended", "name", "submit")
-
-    def __init__(self, call: Call, submit: Event) -> None:
-        self.call, self.submit = call, submit
-        self.name = clean(submit.data.get("call") or "a call").rpartition("<locals>.")[2]
-        self.began: int | None = None
-        self.ended: int | None = None
-
-
-def jobs_of(evidence: Evidence, pid: int, pool: str) -> list[Job]:
-    """Return what one pool of a process was given, in order."""
-    jobs: dict[tuple[int, int], Job] = {}
-    working: dict[tuple[int, int], Job] = {}
-    for call in evidence.calls.values():
-        if call.pid != pid:
-            continue
-        for event in call.at_any("submit", "work", "worked"):
-            if event.kind == "submit" and event.data.get("pool") == pool:
-                jobs[call.conn, event.t] = Job(call, event)
-            elif event.kind == "work" and (job := jobs.get((call.conn, event.began or 0))):
-                if number(event.data.get("thread")):
-                    job.began = event.t
-                    working[call.conn, event.t] = job
-            elif event.kind == "worked" and (job := working.get((call.conn, event.began or 0))):
-                job.ended = event.t
-    return sorted(jobs.values(), key=lambda job: job.submit.t)
-
-
-def full(evidence: Evidence, pid: int, pool: str, jobs: list[Job]) -> Diagnosis | None:
-    """Return what a full pool cost, if it did."""
-    last = evidence.last
-    moves = sorted(
-        [(job.began, 1) for job in jobs if job.began is not None]
-        + [(job.ended, -1) for job in jobs if job.ended is not None]
-    )
-    busy = most = 0
-    levels: list[tuple[int, int]] = []
-    for t, step in moves:
-        busy += step
-        most = max(most, busy)
-        levels.append((t, busy))
-    waits: list[tuple[int, Job]] = []
-    for job in jobs:
-        begin, end = job.submit.t, job.began if job.began is not None else last
-        waited = end - begin - evidence.held(pid, begin, end)
-        if waited >= SHORTEST and occupied(levels, begin, end, most):
-            waits.append((waited, job))
-    if most < 1 or not waits:
-        return None
-    return describe(pool, most, waits, jobs, last)
-
-
-SLACK = 5 * MILLISECOND
-"""Between the end of one call and the begin of the next a pool has a thread less at work."""
-
-
-def occupied(levels: list[tuple[int, int]], begin: int, end: int, most: int) -> bool:
-    """Return whether a call waited because all threads were at work, but for the time to change.
-
-    Of a burst, the first calls are still starting their threads while the last ones queue; so
-    what counts is from when on all were at work, if that was for most of the wait.
-    """
-    free, full_at, before, level = 0, None, begin, 0
-    for t, after in [*levels, (end, 0)]:
-        until = min(max(t, begin), end)
-        if level >= most and full_at is None and until > before:
-            full_at = before
-        if full_at is not None and level < most:
-            free += until - before
-        before, level = until, after
-        if t >= end:
-            break
-    if full_at is None or end - full_at < (end - begin) / 2:
-        return False
-    return free <= max(SLACK, (end - full_at) // 20)
-
-
-def describe(
-    pool: str, most: int, waits: list[tuple[int, Job]], jobs: list[Job], last: int
-) -> Diagnosis:
-    """Tell of calls that waited for a thread."""
-    longest, job = max(waits, key=lambda wait: wait[0])
-    taken = defaultdict(list)
-    for one in jobs:
-        if one.began is not None:
-            taken[one.name].append((last if one.ended is None else one.ended) - one.began)
-    name = max(taken, key=lambda key: sum(taken[key]), default=job.name)
-    each = sum(taken[name]) // len(taken[name]) if taken[name] else 0
-    text = f"{most} of {most} worker threads were busy: {count(len(waits), 'sync call')} had to "
-    text += f"wait, up to {duration(longest)} ({job.call.label}, {called(job.name)})"
-    text += f"; the threads were taken by {called(name)}, {duration(each)} each" if each else ""
-    limit = (
-        "raise the limit at startup: "
-        f"anyio.to_thread.current_default_thread_limiter().total_tokens = {2 * most}"
-        if pool == "anyio"
-        else "give the loop a bigger pool: "
-        f"loop.set_default_executor(ThreadPoolExecutor({2 * most}))"
-    )
-    return Diagnosis(
-        "THREADPOOL-FULL",
-        WARNING,
-        f"{text}.",
-        "A plain `def` endpoint, a sync dependency, a file: each takes one thread of a pool of "
-        "fixed size (anyio's has 40) for as long as it runs.",
-        f"Make {called(name)} shorter, or `async def` with an async client if it waits; "
-        f"or {limit}.",
-        tuple(dict.fromkeys([job.call.conn, *(one.call.conn for _, one in waits)])),
-        (job.submit.seq,),
-        request=job.call.request,
-        count=len(waits),
-    )

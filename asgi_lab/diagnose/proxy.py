@@ -63,7 +63,8 @@ def taken_for_plain(call: Call) -> bool:
     """Return whether the proxy says https, and the server says http to the app."""
     data = call.scope.data
     told = header(data.get("headers"), "x-forwarded-proto").split(",")[0].strip().lower()
-    return told in ("https", "wss") and data.get("scheme") in ("http", "ws")
+    knows = redirected(call).startswith("https://")  # Django's SECURE_PROXY_SSL_HEADER
+    return told in ("https", "wss") and data.get("scheme") in ("http", "ws") and not knows
 
 
 def https_lost(calls: list[Call]) -> Diagnosis:

@@ -26,6 +26,7 @@ STATE = ("G2", "H1", "H2", "H10", "H12", "H13", "W1", "W3", "W4", "W9")
 """Rules about the order of messages: after one breach the next ones follow."""
 
 STUCK = (
+    "AFTER-RESPONSE",
     "BODY-ALREADY-READ",
     "DISCONNECT-IGNORED",
     "LOOP-BLOCKED",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnosis, Severity
 from asgi_lab.diagnose.evidence import (
@@ -32,8 +33,8 @@ def stream_buffered(evidence: Evidence) -> Iterator[Diagnosis]:
     """Find a middleware that collects a streamed response before it lets any of it go."""
     found: dict[tuple[str, str], list[tuple[int, Call, Event, Event | None]]] = defaultdict(list)
     for call in evidence.of("http"):
-        if len(call.kinds.get("send", ())) <= 2 * (call.deepest + 1):
-            continue  # an answer in one piece
+        if not streams(call):
+            continue
         for layer in range(call.deepest):
             if held := held_up(evidence, call, layer):
                 found[call.request, call.name(layer)].append(held)
@@ -59,6 +60,12 @@ def stream_buffered(evidence: Evidence) -> Iterator[Diagnosis]:
         )
 
 
+def streams(call: Call) -> bool:
+    """Return whether the innermost app answers in several pieces."""
+    first = [e for e in islice(call.bodies(call.deepest), 2) if size_of(e.data)]
+    return len(first) == 2
+
+
 def known(name: str) -> str:
     """Return a middleware as its author knows it: a function has no class of its own."""
     own = ' (a function under @app.middleware("http"))'
@@ -72,11 +79,23 @@ def held_up(
     inner = [e for e in call.bodies(layer + 1) if size_of(e.data)]
     if len(inner) < 2 or not inner[0].data.get("more_body"):
         return None
-    out = next((e for e in call.bodies(layer) if size_of(e.data) and e.t >= inner[0].t), None)
+    outer = [e for e in call.bodies(layer) if size_of(e.data)]
+    return next(
+        (held for n in (0, 1) if (held := held_from(evidence, call, inner[n:], outer))), None
+    )
+
+
+def held_from(
+    evidence: Evidence, call: Call, inner: list[Event], outer: list[Event]
+) -> tuple[int, Call, Event, Event | None] | None:
+    """Return how long the first of these chunks was held back: of a compressor, the second is.
+
+    A compressor lets its own header out at once.
+    """
+    out = next((e for e in outer if e.t >= inner[0].t), None)
     until = out.t if out is not None else call.until(evidence.last)
-    took = until - inner[0].t
-    took -= evidence.held(call.pid, inner[0].t, until)
-    second = inner[1].t <= until  # more has come meanwhile: it was not on its way
+    took = until - inner[0].t - evidence.held(call.pid, inner[0].t, until)
+    second = len(inner) > 1 and inner[1].t <= until  # more has come meanwhile
     return (took, call, inner[0], out) if took >= HELD_UP and second else None
 
 

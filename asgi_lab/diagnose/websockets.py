@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from asgi_lab.diagnose.diagnosis import NOTE, WARNING, Diagnosis, Severity
-from asgi_lab.diagnose.evidence import Call, Evidence, times
+from asgi_lab.diagnose.evidence import SECOND, Call, Evidence, times
 from asgi_lab.diagnose.servers import closes
+from asgi_lab.diagnose.streams import leaves
 from asgi_lab.events import Event
 from asgi_lab.message import number
 from asgi_lab.plain import clean, duration
@@ -74,7 +75,7 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
         return None
     error, message = clean(end.data.get("error") or "an exception"), end.data.get("message")
     what = f"{error}: {clean(message)}".rstrip(".") if message else error
-    if not any(call.at(0, "receive", "send")):
+    if error not in MISTAKES and not any(call.at(0, "receive", "send")):
         return Why(
             "unknown",
             NOTE,
@@ -102,6 +103,10 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
     )
 
 
+MISTAKES = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
+"""Exceptions that come of a slip, and not of an app that knows no WebSocket."""
+
+
 def refused(evidence: Evidence, call: Call) -> Why | None:
     """Explain a socket that was closed before it was accepted: HTTP 403."""
     close = call.sent("websocket.close")
@@ -122,24 +127,43 @@ def refused(evidence: Evidence, call: Call) -> Why | None:
     )
 
 
+def unanswered(evidence: Evidence, call: Call) -> Why | None:
+    """Explain a handshake that was neither accepted nor refused."""
+    end, gone = call.end, call.heard("websocket.disconnect")
+    if any(call.sent(answer) for answer in ANSWERS) or (end is not None and end.kind == "raise"):
+        return None
+    returned = end is not None and end.kind == "return" and gone is None
+    last = gone if gone is not None else end
+    took = (last.t if last is not None else evidence.last) - call.scope.t
+    if not returned and took < LONG_HANDSHAKE:
+        return None
+    how = "the handler returned" if returned else f"{duration(took)} went by"
+    return Why(
+        "unanswered",
+        WARNING,
+        f"{call.label} was neither accepted nor closed: {how}. The browser sees 1006: no "
+        "handshake.",
+        "A handshake waits for websocket.accept or websocket.close; when none comes, the client "
+        "or the server gives up, or servers answer 500 or 403.",
+        "Accept or close on every path through the handler: `await websocket.accept()` comes "
+        "first (in a Channels consumer: `await self.accept()` in `connect`).",
+        last or call.scope,
+    )
+
+
+ANSWERS = ("websocket.accept", "websocket.close", "websocket.http.response.start")
+
+LONG_HANDSHAKE = SECOND
+"""Nanoseconds for which a handshake waits for an answer, from which on it is told."""
+
+
 def returned(evidence: Evidence, call: Call) -> Why | None:
     """Explain a socket whose handler returned with it open."""
     end = call.end
-    if end is None or end.kind != "return" or call.heard("websocket.disconnect"):
+    if end is None or end.kind != "return" or leaves(call) is not None:
         return None
-    if call.sent("websocket.close") or call.sent("websocket.http.response.start"):
+    if call.sent("websocket.close") or call.sent("websocket.accept") is None:
         return None
-    if call.sent("websocket.accept") is None:
-        return Why(
-            "unanswered",
-            WARNING,
-            f"{call.label} was neither accepted nor closed: the handler returned. The browser sees "
-            "1006: no handshake.",
-            "A handshake waits for websocket.accept or websocket.close; servers answer 500 or 403 "
-            "when none comes.",
-            "Accept or close on every path through the handler.",
-            end,
-        )
     return Why(
         "returned",
         WARNING,
@@ -159,6 +183,8 @@ def broken_off(evidence: Evidence, call: Call) -> Why | None:
         return None
     before = [e for e in call.at(0, "received", "send") if e.seq < gone.seq]
     quiet = gone.t - before[-1].t if before else 0
+    if code == 1006 and evidence.server == "hypercorn" and quiet < IDLE:
+        return None  # it says so of each client that has closed
     what, remedy = BROKEN[code]
     reason = clean(gone.data.get("reason") or "")
     return Why(
@@ -171,6 +197,9 @@ def broken_off(evidence: Evidence, call: Call) -> Why | None:
         gone,
     )
 
+
+IDLE = 10 * SECOND
+"""Nanoseconds of silence after which a proxy may have cut a connection."""
 
 BROKEN = {
     1006: (
@@ -193,6 +222,7 @@ BROKEN = {
 REASONS: tuple[Callable[[Evidence, Call], Why | None], ...] = (
     raised,
     refused,
+    unanswered,
     returned,
     broken_off,
 )
