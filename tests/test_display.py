@@ -3,13 +3,14 @@
 import asyncio
 import re
 import sys
+import time
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from asgi_lab import compare, get
+from asgi_lab import compare, get, post, run
 from asgi_lab.events import Trace
 from asgi_lab.view.display import Picture
 from asgi_lab.view.sample import sample_trace
@@ -121,3 +122,18 @@ def test_nothing_yet_is_a_picture_too() -> None:
     assert str(Trace().timeline()) == "no requests yet"
     for picture in (Trace().timeline(), Trace().sequence(), Trace().concurrency()):
         assert bundle(picture)["text/plain"]
+
+
+def test_a_timeline_marks_what_is_wrong_with_requests() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        if message["body"]:  # a lifespan has none: it knows of requests alone
+            time.sleep(0.5)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    fine = asyncio.run(run(app, get("/")))
+    assert fine.timeline().laid().flags == ()
+    slow = asyncio.run(run(app, post("/", b"x"), get("/")))
+    assert [flag.label for flag in slow.timeline().laid().flags] == ["LOOP-BLOCKED"]
+    assert "Marked: LOOP-BLOCKED (warning)." in slow.timeline().laid().alt

@@ -8,7 +8,7 @@ The same trace gives the same image and the same text, to the byte.
 import os
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import RenderableType
 
+from asgi_lab.diagnose import Diagnosis
 from asgi_lab.events import Trace
 from asgi_lab.scene import Scene
 from asgi_lab.scene.comparison import Compared, comparison
@@ -182,10 +183,18 @@ def of_trace(trace: Trace, name: str, conn: int | None = None) -> Picture:
     if name == "summary":
         return Picture(say)
     if name == "timeline":
-        found = cache(trace.diagnose)
+        found = cache(lambda: marked(trace))
         return Picture(say, lambda rows: timeline(trace, rows=rows, diagnoses=found()), trace)
     scene = concurrency(trace) if name == "concurrency" else OF_ONE[name](trace, conn)
     return Picture(say, lambda rows: scene, trace)
+
+
+def marked(trace: Trace) -> Sequence[Diagnosis]:
+    """Return the diagnoses that a timeline marks: none of a lifespan, which has no lane.
+
+    Many an app in a notebook is a mere function that knows of none.
+    """
+    return [one for one in trace.diagnose() if one.request != "lifespan"]
 
 
 OF_ONE: dict[str, Callable[[Trace, int | None], Scene]] = {
