@@ -34,6 +34,7 @@ def main() -> None:
 
     \b
       asgi-lab trace main:app          trace an app of yours, live
+      asgi-lab attach 4711             trace a server that runs already
       asgi-lab show trace.jsonl        look at a recorded trace again
       asgi-lab compare flask_app fastapi_app -r "GET /slow" -n 20     the same workload on two apps
       asgi-lab diff a.jsonl b.jsonl    what differs between two recorded traces
@@ -77,6 +78,23 @@ def view_options(command: Any) -> Any:
         click.option("--filter", "expression", metavar="EXPR", help="What to show, e.g. \"path=/api* total>100ms\"; recording is not affected."),
         click.option("--format", "style", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print the result; the last three: what is wrong, for CI."),
         click.option("--strict", is_flag=True, help="Exit with 1 if a rule of ASGI is broken that must be kept, or a diagnosis warns."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def live_options(command: Any) -> Any:
+    """Add the options of what traces live."""
+    options = [
+        click.option("--record", type=click.Path(dir_okay=False), metavar="FILE", help="Write the trace to FILE (.jsonl or .jsonl.gz) as it grows."),
+        click.option("--max-events", default=1_000_000, type=click.IntRange(1), show_default=True, help="Events to keep in memory; the oldest are dropped and counted."),
+        click.option("--no-redact", is_flag=True, help="Show credentials, cookies and other secrets as they are."),
+        click.option("--no-layers", is_flag=True, help="Only the boundary with the server, no middleware."),
+        click.option("--no-rules", is_flag=True, help="Do not check what passes against the rules of ASGI."),
+        click.option("--watchdog", type=click.FloatRange(0), default=0.1, metavar="SECONDS", show_default=True, help="How long the event loop may be held before a thread looks which line holds it; 0: never."),
+        click.option("-q", "--quiet", is_flag=True, help="Nothing live; only the result."),
+        click.option("--ui", is_flag=True, help="Show it live in the browser, too: on a port of its own, with a token."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -141,40 +159,7 @@ def view_options(command: Any) -> Any:
 @click.option("-c", "--concurrency", default=1, type=click.IntRange(1), help="So many at once.")
 @view_options
 @export_options
-@click.option(
-    "--record",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Write the trace to FILE (.jsonl or .jsonl.gz) as it grows.",
-)
-@click.option(
-    "--max-events",
-    default=1_000_000,
-    type=click.IntRange(1),
-    show_default=True,
-    help="Events to keep in memory; the oldest are dropped and counted.",
-)
-@click.option(
-    "--no-redact", is_flag=True, help="Show credentials, cookies and other secrets as they are."
-)
-@click.option("--no-layers", is_flag=True, help="Only the boundary with the server, no middleware.")
-@click.option(
-    "--no-rules", is_flag=True, help="Do not check what passes against the rules of ASGI."
-)
-@click.option(
-    "--watchdog",
-    type=click.FloatRange(0),
-    default=0.1,
-    metavar="SECONDS",
-    show_default=True,
-    help="How long the event loop may be held before a thread looks which line holds it; 0: never.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="Nothing live; only the result.")
-@click.option(
-    "--ui",
-    is_flag=True,
-    help="Show it live in the browser, too: on a port of its own, with a token.",
-)
+@live_options
 @click.argument("server_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVER_OPTION ...]")
 def trace(**options: Any) -> None:
     """Serve TARGET on a real server and show every event, live.
@@ -192,6 +177,30 @@ def trace(**options: Any) -> None:
     from asgi_lab.commands.trace import run_trace
 
     sys.exit(run_trace(**options))
+
+
+@main.command()
+@click.argument("pid", type=click.IntRange(1))
+@view_options
+@export_options
+@live_options
+def attach(**options: Any) -> None:
+    """Trace a server that runs already: process PID, until Ctrl-C. It is left as it was.
+
+    Needs Python 3.14, here and there, and the right to look into that process. Of an older Python,
+    start the server's own command with ASGI_LAB_TRACE=1 in its environment: it then says on stderr
+    what goes wrong, and at its end what there was.
+
+    \b
+    Examples:
+      asgi-lab attach 4711
+      asgi-lab attach $(pgrep -o uvicorn) --record trace.jsonl
+      ASGI_LAB_TRACE=1 uvicorn main:app
+      ASGI_LAB_TRACE=1 ASGI_LAB_RECORD=trace.jsonl gunicorn -k asgi main:app
+    """  # noqa: D301
+    from asgi_lab.commands.attach import run_attach
+
+    sys.exit(run_attach(**options))
 
 
 @main.command()

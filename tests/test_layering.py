@@ -74,7 +74,7 @@ def test_only_the_top_imports_what_must_be_installed() -> None:
         "wsgi_server": {"h11"},
         "": {"click", "anyio"},
     }
-    above = {"adapters", "client", "commands", "experiment", "lesson", "samples"}
+    above = {"adapters", "attach", "client", "commands", "experiment", "lesson", "samples"}
     for path in ROOT.rglob("*.py"):
         folder = path.relative_to(ROOT).parts[0] if path.parent != ROOT else ""
         if folder in above or path.name in ("cli.py", "__main__.py", "__init__.py"):

@@ -1,31 +1,20 @@
 """`asgi-lab trace`: serve a target, watch it live, and show what happened."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
-from rich.console import Console
-
-from asgi_lab.adapters.order import Order, SessionError
+from asgi_lab.adapters.order import Order
 from asgi_lab.adapters.process import PortError
 from asgi_lab.adapters.servers import Options
 from asgi_lab.adapters.session import Session
 from asgi_lab.client import Request, parse_header, parse_request
 from asgi_lab.commands import exports
-from asgi_lab.commands.diagnoses import print_diagnoses, strict_code
-from asgi_lab.commands.interrupts import interrupt, interruptible
-from asgi_lab.commands.output import USAGE, Output, fail, make_console, warn
-from asgi_lab.commands.show import show_trace
+from asgi_lab.commands.following import Given, check_writable, conclude, follow
+from asgi_lab.commands.output import USAGE, fail, make_console, warn
 from asgi_lab.commands.ui import WithPage
-from asgi_lab.commands.watch import Silent, watcher_for
-from asgi_lab.cost import event_cost
+from asgi_lab.commands.watch import watcher_for
 from asgi_lab.filters import compile_filter
-from asgi_lab.view.summary import summary
-
-Given = dict[str, Any]
-"""The options of the command line, by name."""
 
 DEFAULT_PORT = 8000
 
@@ -52,13 +41,15 @@ def run_trace(**given: Any) -> int:
         return fail(str(error))
     if isinstance(watcher, WithPage):
         watcher.page.header = session.header
-    code, trouble = _run(session, output, watcher, requests, given)
-    if code != USAGE:
-        code = _show(session, console, watcher, given) or code
-        if session.recorder.total:
-            code = exports.write(session.trace, given) or code
-    for text, count in session.errors.most_common(5):
-        warn(f"{count} × {text}")
+    code, trouble = follow(
+        session,
+        output,
+        watcher,
+        lambda: _title(session, bool(requests)),
+        lambda: _work(session, requests, given),
+        endless=not requests,
+    )
+    code = conclude(session, console, watcher, given, code)
     if trouble:
         warn(trouble)
     if isinstance(watcher, WithPage):
@@ -79,7 +70,7 @@ def read_order(given: Given, driven: bool) -> Order:
         port = 0 if driven else DEFAULT_PORT
     record = Path(given["record"]) if given["record"] else None
     if record is not None:
-        _check_writable(record)
+        check_writable(record)
     return Order(
         target=given["target"],
         app_dir=given["app_dir"],
@@ -103,66 +94,14 @@ def read_order(given: Given, driven: bool) -> Order:
     )
 
 
-def _check_writable(file: Path) -> None:
-    """Raise `OSError` if the file cannot be written. What it holds stays; a new one is not left."""
-    new = not file.exists()
-    file.open("ab").close()
-    if new:
-        file.unlink()
-
-
-def _run(
-    session: Session, output: Output, watcher: Silent, requests: Sequence[Request], given: Given
-) -> tuple[int, str]:
-    """Serve until the end; return the exit code, and what went wrong, if anything."""
-    with interruptible() as interrupts:
-        try:
-            with session:
-                output.on_closed = interrupt
-                watcher.begin(_title(session, bool(requests)))
-                if requests:
-                    session.drive(requests, given["count"], given["concurrency"])
-                else:
-                    session.wait()
-        except KeyboardInterrupt:
-            fine = output.closed_early or not requests
-            return 0 if fine else interrupts.code, ""
-        except SessionError as error:
-            return error.code, str(error)
-        finally:
-            output.on_closed = int
-            watcher.end()
-        return 0, ""
+def _work(session: Session, requests: Sequence[Request], given: Given) -> None:
+    """Send the requests; without any, wait for those of others."""
+    if requests:
+        session.drive(requests, given["count"], given["concurrency"])
+    else:
+        session.wait()
 
 
 def _title(session: Session, driven: bool) -> str:
     what = f"asgi-lab traces {session.order.target} on {session.server_name} at {session.url}"
     return what if driven else f"{what}  (Ctrl-C ends)"
-
-
-def _show(session: Session, console: Console, watcher: Silent, given: Given) -> int:
-    """Show what was recorded, and say where it is kept; return the exit code."""
-    code = 0
-    if session.recorder.total or given["style"] != "text":
-        cost = session.collector.cost + round(session.recorder.total * event_cost())
-        views = dict.fromkeys(view for view in (given["view"], "summary") if view)
-        unseen = [view for view in views if view not in watcher.shown]
-        if given["style"] == "text" and not given["quiet"]:
-            console.print()
-        if unseen == ["summary"] and watcher.measures and not given["expression"]:
-            # the same as below, without reading a million events again
-            total = session.recorder.total
-            console.print(summary(watcher.measures, console.width, session.lost, cost, total))
-            print_diagnoses(console, session.trace)
-        else:
-            trace = session.trace
-            trace = replace(trace, header={**trace.header, "cost": cost})
-            code = show_trace(
-                console, trace, unseen, given["conn"], given["expression"], given["style"]
-            )
-        if given["strict"]:
-            code = code or strict_code(session.trace)
-    if session.recorded:
-        file = session.recorded
-        warn(f"the trace is in {file}; to see it again: asgi-lab show {quote(str(file))}")
-    return code
