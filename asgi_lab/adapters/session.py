@@ -29,6 +29,9 @@ HASTE = 1.0
 STOP = "the server was asked to stop"
 """The label of a mark in the trace; `asgi_lab.diagnose` looks for it."""
 
+ENDED = "the server has ended"
+"""And of one that comes then: what is still open by now was cut off."""
+
 WAITING = "waiting for open requests to end; Ctrl-C ends them now"
 
 
@@ -113,14 +116,18 @@ class Session(Reception):
         """End the server politely, and take in all that was recorded."""
         if self._process is not None:
             asked = self.recorder.clock()
-            self._process.stop(patience, lambda: self._waits(asked))
+            waited: list[int] = []
+            self._process.stop(patience, lambda: waited.append(self._waits(asked)))
             self._process = None
+            if waited:
+                self.recorder.append((self.recorder.clock(), "mark", 0, 0, ENDED))
         self.finish()
 
-    def _waits(self, asked: int) -> None:
+    def _waits(self, asked: int) -> int:
         """Say that the server waits, and note when it was asked to stop: it waits for requests."""
         self.recorder.append((asked, "mark", 0, 0, STOP))
         self.say(WAITING)
+        return asked
 
     def _start(self, interface: Interface) -> None:
         try:

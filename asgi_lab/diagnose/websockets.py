@@ -71,8 +71,8 @@ def seen(evidence: Evidence, how: str) -> str:
 def raised(evidence: Evidence, call: Call) -> Why | None:
     """Explain a socket whose handler raised."""
     end = call.end
-    if end is None or end.kind != "raise" or call.heard("websocket.disconnect"):
-        return None
+    if end is None or end.kind != "raise" or leaves(call) is not None:
+        return None  # of a client that has left, receive() or send() raises
     error, message = clean(end.data.get("error") or "an exception"), end.data.get("message")
     what = f"{error}: {clean(message)}".rstrip(".") if message else error
     if error not in MISTAKES and not any(call.at(0, "receive", "send")):
