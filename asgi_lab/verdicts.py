@@ -47,7 +47,7 @@ ORDER = {"G1", "G2", "X1"}.union(
 ).difference(LATE)
 """Rules of what is sent when. After one is broken nobody knows where the conversation stands."""
 
-FAMILY = {**dict.fromkeys(ORDER, "order"), **dict.fromkeys(LATE, "late")}
+FAMILY = {**dict.fromkeys(ORDER, "order"), **dict.fromkeys(LATE, "late"), "A7": "taken"}
 """Of rules whose breach is followed by more: of each family, the first on a connection is told."""
 
 Key = tuple[str, str]

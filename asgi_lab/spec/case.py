@@ -59,6 +59,9 @@ class Marks(NamedTuple):
     """Whether the server has broken a rule: the app may well stumble over that."""
     misled: bool = False
     """Whether nobody can say where the conversation stands: what follows is no news."""
+    doubtful: bool = False
+    """Whether something was wrong with a message, or could not be looked at: the server may well
+    stumble over that later."""
     waits: bool = False
     """Whether the app asks for a message that cannot come before it answers."""
 

@@ -21,7 +21,7 @@ from asgi_lab.spec.machine import ASK, RAISE, RECEIVE, RETURN, SEND
 from asgi_lab.spec.states import PROTOCOLS
 from asgi_lab.spec.values import kind as kind_of
 from asgi_lab.spec.values import length, readable, shown
-from asgi_lab.spec.walk import Standing, Step, begin, go
+from asgi_lab.spec.walk import Standing, Step, begin, go, is_closed
 
 Findings = tuple[Finding, ...]
 NONE: Findings = ()
@@ -105,6 +105,8 @@ def sent(case: Case, message: Any) -> tuple[Case, Findings]:
     findings += _checked(case, SEND, kind, message)
     if wrong := app_checks.only_plain_values(message):
         findings += (Finding("G3", wrong, kind),)
+    if findings or not readable(message):
+        case = case.marked(doubtful=True)
     if moved.after is None:
         return case.marked(broken=True), findings
     return _learnt(case.goes(standing), kind, message), findings
@@ -235,17 +237,18 @@ def answered(
         silent = any(fault.rule in ("G1", "G2") for fault in faults) and not gone
         what = f"{shown(told) if told else 'what is no message'} was taken without a word"
         return case, (Finding("A7", what, told),) if silent and case.standing else NONE
-    if isinstance(error, OSError):
-        if case.standing is None:
-            return case, NONE
-        return case.goes(case.standing._replace(lost=True)), NONE
-    case = case.marked(refused=True)
     name = type(error).__name__
-    if gone:
+    closed = is_closed(name)
+    if case.standing is not None and (closed or isinstance(error, OSError)):
+        case = case.goes(case.standing._replace(lost=True))
+    if isinstance(error, OSError):
+        return case, NONE
+    case = case.marked(refused=True)
+    if gone or closed:
         rule = "W-A4" if case.type == "websocket" else "A6"
         what = f"the client is gone, and send() raised {name}, which is no OSError"
         return case, (Finding(rule, what, told),) if case.request.version >= (2, 4) else NONE
-    if faults or case.marks.broken or case.standing is None or not readable(message):
+    if faults or case.marks.broken or case.marks.doubtful or case.standing is None:
         return case, NONE
     if told.startswith("websocket.http."):
         return case, (Finding("W-A5", f"{told} raised {name}", told),)
