@@ -152,7 +152,7 @@ def tap(
 
     def enter(scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         if cell is not None and cell.cell_contents is not following:
-            return cell.cell_contents(scope, receive, send)
+            return cell.cell_contents(scope, receive, send)  # type: ignore[no-any-return]
         if type(scope) is dict and scope.get("app") is viewed:  # Starlette writes itself there
             scope["app"] = app
         return call(inner, scope, receive, send, layer, freeze_place(name, scope))

@@ -45,6 +45,10 @@ EXTENSIONS = {
 }
 """Types of messages that belong to an extension, and its name."""
 
+HARMLESS = ("S6", "S10", "S11")
+"""Rules of what few apps look at: one that fails all the same has failed by itself. Granian gives
+its ports as text, to each call."""
+
 NO_MESSAGE = {"http": "R1", "websocket": "W-R2", "lifespan": "L-2"}
 """The rule that a server breaks with what is no message of the protocol."""
 
@@ -58,7 +62,8 @@ def opened(scope: Any) -> tuple[Case, Findings]:
         return Case(None), findings
     protocol = scope.get("type")
     standing = begin(protocol) if isinstance(protocol, str) and protocol in PROTOCOLS else None
-    return open_case(scope, standing).marked(faulty=bool(findings)), findings
+    grave = any(finding.rule not in HARMLESS for finding in findings)
+    return open_case(scope, standing).marked(faulty=grave), findings
 
 
 def step(case: Case, verb: str, message: Any = None) -> tuple[Case, Findings]:
