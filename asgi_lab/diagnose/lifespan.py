@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from asgi_lab.diagnose.diagnosis import WARNING, Diagnosis
 from asgi_lab.diagnose.evidence import ENDS, SECOND, Call, Evidence, numbers
@@ -33,11 +34,14 @@ LATE = 5 * SECOND
 def lifespan_not_reached(evidence: Evidence) -> Iterator[Diagnosis]:
     """Find apps that serve requests though their startup never ran, or failed unseen."""
     lives = evidence.of("lifespan")
-    for life in lives:
-        if found := swallowed(evidence, life) or failed_unseen(life):
-            yield found
-            return
-    yield from unstarted(evidence, lives)
+    failed = unstarted(evidence, lives)
+    if failed is None or not failed.mounted:
+        for life in lives:
+            if found := swallowed(evidence, life) or failed_unseen(life):
+                yield found
+                return
+    if failed is not None:
+        yield failed.diagnosis
 
 
 def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
@@ -111,8 +115,15 @@ def failed_unseen(life: Call) -> Diagnosis | None:
     )
 
 
-def unstarted(evidence: Evidence, lives: list[Call]) -> Iterator[Diagnosis]:
-    """Tell of requests that failed for want of a startup which nothing has asked for."""
+class Failed(NamedTuple):
+    """Requests that failed for want of a startup, and whether in a mounted app."""
+
+    diagnosis: Diagnosis
+    mounted: bool
+
+
+def unstarted(evidence: Evidence, lives: list[Call]) -> Failed | None:
+    """Return which requests failed for want of a startup that nothing has asked for."""
     complete = any(life.sent("lifespan.startup.complete") for life in lives)
     failed = [
         (call, call.end)
@@ -120,20 +131,23 @@ def unstarted(evidence: Evidence, lives: list[Call]) -> Iterator[Diagnosis]:
         if call.end is not None and wants_startup(call.end, complete)
     ]
     if not failed:
-        return
+        return None
     call, end = failed[0]
     mounted = bool(end.data.get("mounted"))
-    yield Diagnosis(
-        "LIFESPAN-NOT-REACHED",
-        WARNING,
-        f"{call.label} failed for want of what startup makes ({clean(end.data['message'])}): "
-        f"{why_unstarted(evidence, lives, mounted)}.",
-        *(MOUNTED if complete or mounted else NOT_ASKED),
-        tuple(one.conn for one, _ in failed),
-        (end.seq,),
-        request=call.request,
-        at=clean(end.data.get("at") or ""),
-        count=len(failed),
+    return Failed(
+        Diagnosis(
+            "LIFESPAN-NOT-REACHED",
+            WARNING,
+            f"{call.label} failed for want of what startup makes ({clean(end.data['message'])}): "
+            f"{why_unstarted(evidence, lives, mounted)}.",
+            *(MOUNTED if complete or mounted else NOT_ASKED),
+            tuple(one.conn for one, _ in failed),
+            (end.seq,),
+            request=call.request,
+            at=clean(end.data.get("at") or ""),
+            count=len(failed),
+        ),
+        mounted,
     )
 
 
