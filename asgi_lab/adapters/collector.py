@@ -91,6 +91,11 @@ class Collector:
         return len(self._origins)
 
     @property
+    def pids(self) -> set[int]:
+        """The processes that have said that they trace."""
+        return set(self._origins)
+
+    @property
     def cost(self) -> int:
         """Nanoseconds that the processes spent draining their rings."""
         return sum(self._costs.values())

@@ -10,6 +10,7 @@ thread, the next time that runs any Python code.
 
 import os
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,13 +25,21 @@ from asgi_lab.recorder import LIMIT
 PATIENCE = 2.0
 """Seconds after which it is said what is being waited for."""
 
+GRACE = 1.0
+"""Seconds that the others have once one of several processes has answered."""
+
 PERIOD = 0.05
 """Seconds between two looks at whether something has happened."""
+
+WAITING = (
+    "process {pid} has not run any Python yet: its main thread is held, or waits for something to "
+    "do (a request wakes it); Ctrl-C gives up"
+)
 
 INSTEAD = "start it with ASGI_LAB_TRACE=1 in its environment instead"
 
 SCRIPT = """\
-import sys, threading
+import os, sys, threading
 def work():
     try:
         from asgi_lab.attach import inside
@@ -38,8 +47,12 @@ def work():
         sys.path.append({root!r})
         from asgi_lab.attach import inside
     inside.{call}({argument!r})
+os.unlink({file!r})
 threading.Thread(target=work, name="asgi-lab", daemon=True).start()
 """
+
+NOTHING = "import os; os.unlink({file!r})"
+"""What a process runs whose main thread wakes only when we are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +81,15 @@ class Attachment(Reception):
         )
         self.pid = pid
         self._wishes = wishes
-        self._pids: list[int] = []
-        """The processes in which we are."""
+        self._asked: dict[int, Path] = {}
+        """The processes that were asked, and the script that each is to run."""
         self._reports: list[str] = []
 
     @property
     def title(self) -> str:
         """What is traced."""
-        python = self.collector.header.get("python", "")
-        pids = " and ".join(map(str, self._pids))
-        return f"asgi-lab is attached to process {pids} (Python {python})  (Ctrl-C detaches)"
+        pids = " and ".join(map(str, sorted(self.collector.pids)))
+        return f"asgi-lab is attached to process {pids}  (Ctrl-C detaches)"
 
     def __enter__(self) -> "Attachment":
         self.open()
@@ -99,34 +111,52 @@ class Attachment(Reception):
 
     def wait(self) -> None:
         """Wait until the process has ended."""
-        while any(map(alive, self._pids)):
+        while any(map(alive, self.collector.pids)):
             time.sleep(PERIOD)
         self.say(f"process {self.pid} has ended")
 
     def close(self) -> None:
         """Leave the process as it was, and take in all that was recorded."""
-        for pid in self._pids:
-            with suppress(OSError, RuntimeError):
-                self._run_in(pid, "detach", self.collector.address)
-        self._pids.clear()
+        for pid, file in self._asked.items():
+            if pid in self.collector.pids:
+                with suppress(OSError, RuntimeError):
+                    self._run_in(pid, "detach", self.collector.address)
+            elif file.exists():  # not run yet
+                file.write_text(NOTHING.format(file=str(file)))
+        self._asked.clear()
         self.finish()
 
     def header(self) -> dict[str, object]:
         """Return what is known of the process."""
-        return {**super().header(), "target": f"process {self.pid}"}
+        server = self.collector.header.get("server")
+        return {**super().header(), "target": f"process {self.pid}", "server": server}
 
     def _attach(self) -> None:
-        """Attach to the process; if it serves nothing itself, to those that it has started."""
+        """Attach to the process, and to those it has started: it may only look after them."""
+        if b"granian" in command_of(self.pid):
+            raise SessionError(
+                "Granian cannot be attached to: its main thread runs no Python, and its app is "
+                f"where Python cannot reach it: {INSTEAD}"
+            )
         self._ask(self.pid)
-        self._hear()
-        if not self.collector.processes:
-            self._pids.clear()
-            for child in children(self.pid):
-                with suppress(SessionError):
-                    self._ask(child)
-            self._hear()
-        if not self.collector.processes:
-            raise SessionError(f"nothing to trace in process {self.pid}: {self._reports[0]}")
+        for child in children(self.pid):
+            with suppress(SessionError):
+                self._ask(child)
+        began, told, first = time.monotonic(), False, 0.0
+        while len(self.collector.pids) + len(self._reports) < len(self._asked):
+            now = time.monotonic()
+            if not any(map(alive, self._asked)):
+                raise SessionError(f"process {self.pid} has ended", 1)
+            if self.collector.pids:
+                first = first or now
+                if now - first > GRACE:
+                    break  # the others look after them, and sleep
+            elif not told and now - began > PATIENCE:
+                told = True
+                self.say(WAITING.format(pid=self.pid))
+            time.sleep(PERIOD)
+        if not self.collector.pids:
+            raise SessionError(f"nothing to trace in process {self.pid}: {self._reports[-1]}")
 
     def _ask(self, pid: int) -> None:
         wishes = self._wishes
@@ -140,7 +170,7 @@ class Attachment(Reception):
             "max_events": wishes.max_events,
         }
         try:
-            self._run_in(pid, "attach", order)
+            self._asked[pid] = self._run_in(pid, "attach", order)
         except PermissionError:
             raise SessionError(
                 f"not allowed to look into process {pid}: run this as its user, and on Linux with "
@@ -153,36 +183,28 @@ class Attachment(Reception):
                 f"process {pid} cannot be attached to: {error}. It has to be Python "
                 f"{sys.version_info.major}.{sys.version_info.minor}, as this is; or {INSTEAD}"
             ) from None
-        self._pids.append(pid)
 
-    def _run_in(self, pid: int, call: str, argument: object) -> None:
-        """Have a function of `asgi_lab.attach.inside` called in a process, soon."""
+    def _run_in(self, pid: int, call: str, argument: object) -> Path:
+        """Have a function of `asgi_lab.attach.inside` called in a process, soon.
+
+        Return the script, which removes itself when it runs.
+        """
         os.kill(pid, 0)  # is it there?
+        handle, name = tempfile.mkstemp(prefix="asgi-lab-", suffix=".py")
         root = str(Path(asgi_lab.__file__).parents[1])
-        script = SCRIPT.format(root=root, call=call, argument=argument)
-        file = Path(self.collector.address).with_name(f"{call}-{pid}.py")
-        file.touch(mode=0o600)
-        file.write_text(script)
-        with suppress(OSError):  # not as root: then it is of our own user, or not ours to enter
-            owner = os.stat(f"/proc/{pid}").st_uid
-            for path in (file, Path(self.collector.address), file.parent):
-                os.chown(path, owner, -1)
-        sys.remote_exec(pid, str(file))  # type: ignore[attr-defined, unused-ignore]
-
-    def _hear(self) -> None:
-        """Wait until each process has answered."""
-        began, said = time.monotonic(), False
-        while len(self._reports) + self.collector.processes < len(self._pids):
-            gone = [pid for pid in self._pids if not alive(pid)]
-            if gone:
-                raise SessionError(f"process {gone[0]} has ended", 1)
-            if not said and time.monotonic() - began > PATIENCE:
-                self.say(
-                    f"process {self.pid} has not run any Python yet: its main thread is held, or "
-                    "waits for something to do (a request wakes it)"
-                )
-                said = True
-            time.sleep(PERIOD)
+        with open(handle, "w") as script:
+            script.write(SCRIPT.format(root=root, call=call, argument=argument, file=name))
+        file, socket = Path(name), Path(self.collector.address)
+        try:
+            with suppress(OSError):  # not as root: then the process is our own user's
+                owner = os.stat(f"/proc/{pid}").st_uid
+                for path in (file, socket, socket.parent):
+                    os.chown(path, owner, -1)
+            sys.remote_exec(pid, name)  # type: ignore[attr-defined, unused-ignore]
+        except BaseException:
+            file.unlink()
+            raise
+        return file
 
     def _on_report(self, kind: str, text: str) -> None:
         self._reports.append(text)
@@ -206,3 +228,11 @@ def children(pid: int) -> list[int]:
         with suppress(OSError):
             found += map(int, file.read_text().split())
     return sorted(found)
+
+
+def command_of(pid: int) -> bytes:
+    """Return the command line of a process, where the system tells it (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

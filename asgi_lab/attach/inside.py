@@ -4,7 +4,6 @@ It works in a thread of its own: the process's main thread, which has other thin
 only while that thread is started (see `asgi_lab.attach.attachment`).
 """
 
-import sys
 from typing import Any
 
 from asgi_lab.adapters.collector import Sender, report
@@ -14,6 +13,8 @@ from asgi_lab.interface import interface_of
 from asgi_lab.recorder import Record, Recorder
 from asgi_lab.standin import StandIn
 from asgi_lab.watchdog import forget
+
+NOTHING = "no server was found in it that has an app (or its app is traced already)"
 
 Order = dict[str, Any]
 """What the command wants: `address` and `key` of its collector, and options of `trace`."""
@@ -91,7 +92,7 @@ def attach(order: Order) -> None:
         if attached.begin():
             _attached[address] = attached
         else:
-            report(address, key, "nothing", why_nothing())
+            report(address, key, "nothing", NOTHING)
     except Exception as error:
         report(address, key, "failed", f"{type(error).__name__}: {error}")
 
@@ -101,10 +102,3 @@ def detach(address: str) -> None:
     attached = _attached.pop(address, None)
     if attached is not None:
         attached.end()
-
-
-def why_nothing() -> str:
-    """Return why no app was found here."""
-    if "granian" in sys.modules:
-        return "Granian keeps its app where Python cannot reach it"
-    return "no server was found in it that has an app (or all is traced already)"
