@@ -190,6 +190,17 @@ def test_importing_loads_nothing_heavy() -> None:
 # ---- HTTP --------------------------------------------------------------------------------------
 
 
+def test_words_stay_words_whatever_has_been_loaded() -> None:
+    script = """
+import pkgutil, types
+import asgi_lab.client as client
+for module in pkgutil.iter_modules(client.__path__, "asgi_lab.client."):
+    __import__(module.name)
+print([name for name in client.__all__ if isinstance(getattr(client, name), types.ModuleType)])
+"""
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "[]\n"
+
+
 def test_post_echo_with_path_headers_and_body() -> None:
     seen: list[Scope] = []
 

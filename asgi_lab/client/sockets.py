@@ -68,7 +68,7 @@ class SocketConnection:
 
     async def converse(self, progress: Progress) -> None:
         """See `Connection`. Raises OSError, Lost, or wsproto's words for a broken answer."""
-        from asgi_lab.client.ws import converse
+        from asgi_lab.client.websocket import converse
 
         await converse(self._door, progress)
 
