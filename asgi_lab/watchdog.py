@@ -27,6 +27,7 @@ from collections import defaultdict
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
+from asgi_lab.layers import Tap
 from asgi_lab.recorder import Recorder
 from asgi_lab.running import TaskSlices, slices
 from asgi_lab.source import is_library, is_python, place, plain_name
@@ -44,6 +45,9 @@ MOSTLY = 0.8
 
 STEPPERS = (slices.__code__, TaskSlices._slice.__code__)
 """Frames of the tracer that know since when whose code has been at work."""
+
+LAYER = Tap.__call__.__code__
+"""A frame of the tracer in which a middleware calls the next layer."""
 
 CALLS = traced_call.__code__
 """Frames of the tracer that know at least for which request."""
@@ -99,7 +103,9 @@ class Watch:
         recorder, loop = self.recorder(), self.loop()
         if recorder is None or loop is None:
             return
-        now = recorder.clock()
+        now, used = recorder.clock(), self._used
+        if self._clock is not None:
+            self._used = time.clock_gettime_ns(self._clock)
         work = self._work(frame, recorder)
         if work is None:
             self._end(recorder)
@@ -112,7 +118,7 @@ class Watch:
             self._end(recorder)
             self._key, self._seen, self._told = key, began, began + FROZEN
             self._lost = 0
-        self._starved(now)
+        self._starved(now, self._used - used)
         self._note(work.frame, now)
         if now >= self._told:
             self._tell(recorder)
@@ -122,6 +128,7 @@ class Watch:
         """Return what these frames are at, from the innermost outwards; None if they wait."""
         own: FrameType | None = None
         library: FrameType | None = None
+        within = False
         door = task = 0
         while frame is not None and frame.f_code not in self._outside:
             code = frame.f_code
@@ -130,7 +137,9 @@ class Watch:
                 return Work(*found, inner) if inner is not None else None
             if code is CALLS and not door:
                 door, task, _ = whose(frame, recorder) or (0, 0, None)
-            elif own is None and not is_library(code.co_filename):
+            elif code is LAYER and own is None and library is not None:
+                within = True  # what is at work is not the middleware that waits for it
+            elif own is None and not within and not is_library(code.co_filename):
                 own = frame
             elif library is None and not is_python(code.co_filename):
                 library = frame
@@ -145,17 +154,14 @@ class Watch:
     def _answer(self) -> None:
         self._asked = None
 
-    def _starved(self, now: int) -> None:
+    def _starved(self, now: int, used: int) -> None:
         """Take note of time in which neither this thread nor the loop's was given a processor.
 
         Then nobody was blocked: the machine is slow. A call into C stops this thread, too, but
-        uses the processor meanwhile.
+        uses the processor meanwhile: `used` nanoseconds since the last look.
         """
-        if self._clock is None:
-            return
-        used, self._used = self._used, time.clock_gettime_ns(self._clock)
         late = now - self._seen - self.limit // 2
-        if late > 0 and self._used - used < (now - self._seen) // 2:
+        if self._clock is not None and late > 0 and used < (now - self._seen) // 2:
             self._lost += late
 
     def _note(self, frame: FrameType, now: int) -> None:
