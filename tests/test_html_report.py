@@ -14,6 +14,7 @@ from asgi_lab.files import read_trace
 from asgi_lab.view.html import html, write_html
 from asgi_lab.view.sample import busy_trace, sample_trace
 from tests.browser import apart, inked
+from tests.traces import blocked_trace
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -304,7 +305,7 @@ def flag_at(canvas: Any, number: int = 0) -> dict[str, float]:
 
 
 def test_what_is_wrong_stands_first_and_leads_to_where_it_shows(page: Any, tmp_path: Path) -> None:
-    canvas = opened(page, tmp_path, sample_trace())
+    canvas = opened(page, tmp_path, blocked_trace())
     card = page.locator("#diagnoses li")
     told = card.inner_text()
     assert re.sub(r"\n+", "\n", told).startswith(
@@ -329,7 +330,7 @@ def test_what_is_wrong_stands_first_and_leads_to_where_it_shows(page: Any, tmp_p
 
 
 def test_a_mark_in_the_picture_says_what_is_wrong(page: Any, tmp_path: Path) -> None:
-    canvas = opened(page, tmp_path, sample_trace())
+    canvas = opened(page, tmp_path, blocked_trace())
     place = flag_at(canvas)
     canvas.hover(position=place)
     expect(page.locator("#timeline-view .asgilab-tip")).to_contain_text("Nothing else ran for 301")

@@ -17,12 +17,12 @@ from asgi_lab.files import read_trace
 from asgi_lab.scene import payload
 from asgi_lab.scene.timeline import timeline
 from asgi_lab.view.live_page import LivePage
-from asgi_lab.view.sample import sample_trace
 from asgi_lab.view.words import words
+from tests.traces import blocked_trace
 
 pytest_plugins = ("tests.browser",)
 
-EVENTS = sample_trace().events
+EVENTS = blocked_trace().events
 SOME = next(place for place, event in enumerate(EVENTS) if event.conn == 3)
 """Events before the third request comes."""
 
@@ -135,7 +135,7 @@ def test_who_comes_later_gets_all(live: LivePage) -> None:
     live.feed(EVENTS)
     with listen(live) as first, listen(live) as second:
         scenes = [Stream(answer).until("scene") for answer in (first, second)]
-    trace = sample_trace()
+    trace = blocked_trace()
     whole = payload.as_json(timeline(trace, diagnoses=trace.diagnose()))
     for scene in scenes:
         assert scene["items"] == whole["items"]

@@ -16,6 +16,7 @@ from asgi_lab.scene.model import NONE, Item, Items, Scene
 from asgi_lab.scene.timeline import timeline
 from asgi_lab.view.sample import sample_trace
 from tests.experiments import EXPERIMENTS
+from tests.traces import blocked_trace
 
 MS = 1_000_000
 
@@ -86,7 +87,7 @@ def test_whoever_applies_all_deltas_has_the_scene_of_the_trace(data: st.DataObje
 
 
 def test_what_is_wrong_is_marked_once_it_is_known() -> None:
-    trace = sample_trace()
+    trace = blocked_trace()
     found = trace.diagnose()
     live = LiveTimeline()
     live.feed(trace.events)
@@ -94,6 +95,7 @@ def test_what_is_wrong_is_marked_once_it_is_known() -> None:
     live.mark(spots_of(trace.events, found))
     new = live.update()
     assert isinstance(new, Delta)
+    assert found
     assert [flag.label for flag in new.flags or ()] == [one.name for one in found]
     scene = apply(scene, new)
     assert scene is not None

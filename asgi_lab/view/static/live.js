@@ -12,6 +12,7 @@ const source = {
   pictures: async (conn) => (await ask(`request/${conn}`))?.json(),
   without: (conn) => `#${conn} is not known any more.`,
   cut: () => (about.total > events?.lines.length ? `, of ${about.total.toLocaleString("en")} in all` : ""),
+  chose: (conn) => { [chosen, byReader] = [conn, false]; },
   save: () => "trace.jsonl.gz",
 };
 

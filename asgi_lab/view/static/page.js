@@ -7,6 +7,7 @@
 //   source.place(seq)       the number of an event's line in the table, or -1 (a promise)
 //   source.without(conn)    what is said of a request that has no pictures
 //   source.cut()            what is said if there are more events than lines
+//   source.chose(conn)      the reader has chosen a request (if the source wants to know)
 //   source.save()           the address of the trace as a file
 
 const by = (id) => document.getElementById(id);
@@ -127,6 +128,7 @@ async function showRequest(conn, why = "") {
 }
 
 function chooseRequest(conn) {
+  source.chose?.(conn);
   views.timeline?.highlight(conn);
   return showRequest(conn);
 }
@@ -158,7 +160,10 @@ function chooseDiagnosis({ diagnosis, of }) {
   const view = views.timeline;
   if (!view) return;
   view.point(Number(diagnosis));
-  if (of) showRequest(Number(of), "what is wrong concerns it");
+  if (of) {
+    source.chose?.(Number(of));
+    showRequest(Number(of), "what is wrong concerns it");
+  }
   const { top, bottom } = view.stage.getBoundingClientRect();
   if (top < 0 || bottom > innerHeight) by("pictured").scrollIntoView({ block: "nearest" });
 }

@@ -1690,13 +1690,13 @@ class View {
     this.columns = columnsOf(payload.items ?? scene.items);
     this.text.textContent = payload.text ?? "";
     this.picked = null;
-    this.unflag();
     if (!same) {
       this.chosen = -1;
       this.cursor = this.rowHeight = null;
       this.scroll = 0;
     }
     this.changed();
+    this.keepFlag();
     this.setLook();
     if (whole) [this.from, this.to] = this.painter.home();
     else this.lookAt(this.from, this.to);
@@ -1714,6 +1714,7 @@ class View {
     this.picked = null;
     this.changed();
     if (seq >= 0) this.picked = this.find(seq);
+    if (delta.flags !== undefined) this.keepFlag();
     if (whole) [this.from, this.to] = this.painter.home();
     this.setLegend();
   }
@@ -1946,12 +1947,34 @@ class View {
     const span = this.to - this.from;
     if (flag.at < this.from || flag.at > this.to) this.lookAt(flag.at - span / 2, flag.at + span / 2);
     if (flag.lane >= 0) this.painter.reveal(flag.lane);
+    this.tellFlag(flag);
+    this.options.onFlag?.(flag);
+    this.draw();
+  }
+
+  // What was chosen stays so where the scene has come to be another, in the words of now.
+  keepFlag() {
+    const before = this.flag;
+    if (!before) return;
+    const flags = this.scene.flags ?? [];
+    const now = flags.find((flag) => flag.event === before.event && flag.role === before.role)
+      ?? flags.find((flag) => flag.label && flag.label === before.label); // another event shows it better
+    if (!now) {
+      this.unflag();
+      this.tell("", -1);
+      return;
+    }
+    this.flag = now;
+    this.concerned = new Set(now.lanes);
+    if (now.text !== before.text) this.tellFlag(now);
+    this.options.onFlag?.(now);
+  }
+
+  tellFlag(flag) {
     const [sentence, ...rest] = flag.text.split("\n");
     this.tell(`${this.nameOfFlag(flag)}: ${sentence}`, -1);
     this.say(rest.join("\n"));
     this.live.textContent = [this.heading.textContent, ...rest].join("\n");
-    this.options.onFlag?.(flag);
-    this.draw();
   }
 
   unflag() {
