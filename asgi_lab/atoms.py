@@ -261,8 +261,14 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def raised_at(error: BaseException) -> str:
-    """Return `file:line in function` of the innermost frame in the user's own code, if any."""
+    """Return `file:line in function` of the innermost frame in the user's own code, if any.
+
+    Of a group of one, as a task group raises it, the place is that one's.
+    """
     found = ""
+    group = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    if len(group) == 1 and (within := raised_at(group[0])):
+        return within
     traceback = error.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from asgi_lab.spec import common
-from tests.misbehaving import http_apps, socket_apps  # noqa: F401 - they fill the table
+from tests.misbehaving import (  # noqa: F401 - they fill the table
+    aftermath,
+    extension_apps,
+    http_apps,
+    socket_apps,
+)
 from tests.misbehaving.apps import APPS
 from tests.misbehaving.correct import CORRECT
 from tests.misbehaving.table import Case, called
@@ -14,6 +19,10 @@ from tests.misbehaving.table import Case, called
 
 def app_of(case: Case) -> Any:
     return case.make if inspect.iscoroutinefunction(case.make) else case.make()
+
+
+def aftermath_cases() -> list[Case]:
+    return [case for case in APPS if case.make.__module__ == aftermath.__name__]
 
 
 @pytest.mark.parametrize("case", APPS, ids=lambda case: case.name)
@@ -30,6 +39,11 @@ def test_a_misbehaving_app_is_named(case: Case) -> None:
             assert event.layer == case.layer
         if case.who:
             assert case.who in event.data["who"]
+
+
+@pytest.mark.parametrize("case", aftermath_cases(), ids=lambda case: case.name)
+def test_one_misstep_is_one_finding(case: Case) -> None:
+    assert len(called(app_of(case), case)) == 1
 
 
 def test_there_are_a_hundred() -> None:

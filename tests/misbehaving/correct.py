@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
@@ -543,3 +544,54 @@ async def works_on_after_shutdown(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     await send(STOPPED)
     await asyncio.sleep(0)
+
+
+@lives()
+async def waits_for_the_end_beforehand(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    end = asyncio.create_task(receive())
+    await asyncio.sleep(0)
+    await send(COMPLETE)
+    await end
+    await send(STOPPED)
+
+
+# --- what cannot be read, or looks like something else -------------------------------------------
+
+
+@correct(scope={**http(), "path": "/a?b", "raw_path": b"/a%3Fb", "query_string": b"b"})
+async def has_its_query_in_its_path_too(scope: Any, receive: Any, send: Any) -> None:
+    await hello(scope, receive, send)
+
+
+@correct(refuse={0: TypeError("headers must be a list")})
+async def sends_headers_that_nobody_may_look_at(scope: Any, receive: Any, send: Any) -> None:
+    with suppress(TypeError):
+        await send({**START, "headers": iter([(b"a", b"b")])})
+
+
+@correct(incoming=[request(), GONE, GONE])
+async def asks_in_two_tasks(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await asyncio.gather(receive(), receive())
+
+
+@socket(incoming=[CONNECT, LEFT])
+async def has_not_looked_at_what_came(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send(ACCEPT)
+    coming = asyncio.create_task(receive())
+    await asyncio.sleep(0.001)
+    await send({"type": "websocket.send", "text": "still there?"})
+    await coming
+
+
+@correct()
+def is_a_function_around_a_function() -> Any:
+    def passed(app: Any) -> Any:
+        async def middleware(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, "user": "pen"}, receive, send)
+
+        return middleware
+
+    return passed(passed(hello))

@@ -171,6 +171,17 @@ SCOPES: dict[str, tuple[str, dict[str, Any]]] = {
     "a version that is a number": ("S1", {"asgi": {"version": 3.0}}),
     "a spec version that is a number": ("S1", {"asgi": {"version": "3.0", "spec_version": 2.4}}),
     "HTTP 2.0": ("S2", {"http_version": "2.0"}),
+    "asgi without a version": ("S1", {"asgi": {}}),
+    "a path read as Latin-1": ("S5", {"path": "/caf\u00c3\u00a9", "raw_path": b"/caf%C3%A9"}),
+    "a raw path that is decoded": ("S6", {"path": "/a b", "raw_path": b"/a b"}),
+    "a port that is true": ("S10", {"server": ("127.0.0.1", True)}),
+    "a TLS version of text": (
+        "S11",
+        {"scheme": "https", "extensions": {"tls": {**TLS, "tls_version": "TLSv1.3"}}},
+    ),
+    "a state in a list": ("S12", {"state": []}),
+    "two hosts": ("R9", {"headers": [(b"host", b"a"), (b"host", b"b")]}),
+    "an empty method": ("S3", {"method": ""}),
     "a number as version of HTTP": ("S2", {"http_version": 1.1}),
     "no version of HTTP": ("S2", {"http_version": WITHOUT}),
     "a small method": ("S3", {"method": "get"}),
@@ -294,6 +305,17 @@ async def gives_keys_of_bytes(app: Any) -> None:
 async def gives_the_next_request_too(app: Any) -> None:
     scope = http(method="POST", headers=[(b"content-length", b"5")])
     await call(app, scope, [request(b"helloPOST / HTTP/1.1")])
+
+
+@breaks("R1", app=hello)
+async def gives_a_body_of_none(app: Any) -> None:
+    await call(app, http(), [{"type": "http.request", "body": None}])
+
+
+@breaks("R2", app=hello)
+async def leaves_the_chunks_as_they_are(app: Any) -> None:
+    scope = http(method="POST", headers=[(b"transfer-encoding", b"chunked")])
+    await call(app, scope, [request(b"5\r\nhello\r\n0\r\n\r\n")])
 
 
 @breaks("R3", app=asks_twice)
