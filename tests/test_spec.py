@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from asgi_lab import get, run, trace
 from asgi_lab.spec.case import CHECKS
+from asgi_lab.spec.examples import right_form, where_to_look
 from asgi_lab.spec.rules import GROUPS, find, group, rules
 from asgi_lab.spec.server_checks import SCOPE_CHECKS
 from asgi_lab.spec.states import PROTOCOLS
@@ -54,6 +56,18 @@ def test_each_rule_that_is_checked_is_known() -> None:
     named |= {breach.rule for machine in machines for breach in machine.breaches}
     assert named <= set(rules())
     assert not {name for name in named if rules()[name].wire}
+
+
+def test_each_rule_of_apps_has_its_right_form_and_what_cannot_be_seen_says_where_to_look() -> None:
+    for name, rule in rules().items():
+        code = right_form(name)
+        assert bool(code) is (rule.breaker == "app"), name
+        compile(
+            "async def app(self, scope, receive, send):\n" + indent(code or "pass", "  "),
+            name,
+            "exec",
+        )
+        assert bool(where_to_look(name)) is rule.wire, name
 
 
 def test_a_rule_is_found_by_any_spelling() -> None:

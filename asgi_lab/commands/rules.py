@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asgi_lab.commands.output import fail, make_console
+from asgi_lab.spec.examples import right_form, where_to_look
 from asgi_lab.spec.rules import GROUPS, Rule, find, group, rules
 
 WEIGHTS = {"must": "bold", "should": "", "warn": "yellow", "note": "dim"}
@@ -43,6 +44,8 @@ def as_json(rule: Rule) -> dict[str, Any]:
         "breaker": rule.breaker,
         "sentence": rule.sentence,
         "remedy": rule.remedy,
+        "example": right_form(rule.id),
+        "look": where_to_look(rule.id),
         "seen": rule.seen,
         "where": [{"title": section.title, "url": section.url} for section in rule.where],
     }
@@ -55,7 +58,11 @@ def told(rule: Rule) -> Iterator[str]:
     yield f"  kept by    {'the app, or a middleware' if rule.breaker == 'app' else 'the server'}"
     yield f"  weight     {rule.weight}"
     yield f"  remedy     {rule.remedy}"
+    for number, line in enumerate(right_form(rule.id).splitlines()):
+        yield f"  {'' if number else 'example':9}  {line}"
     yield f"  seen       {rule.seen}"
+    if look := where_to_look(rule.id):
+        yield f"  {'look':9}  {look}"
     for number, section in enumerate(rule.where):
         yield f"  {'' if number else 'read':9}  {section.title}"
         yield f"  {'':9}  {section.url}"

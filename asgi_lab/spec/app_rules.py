@@ -167,5 +167,5 @@ APP_RULES = table(
     ("X2", MUST, "extensions:Debug | extensions:Early Hints | extensions:Path Send",
      "Extensions have their place: debug once before start; push, early_hint and zerocopysend "
      "between start and the last body; pathsend once after start, in place of bodies.",
-     "Move the message to its place."),
+     "Move the message to its place; `path` and `info` are a str and a dict, `links` are bytes."),
 )  # fmt: skip
