@@ -59,7 +59,8 @@ def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
     complete = life.sent("lifespan.startup.complete")
     beyond = {layer: name for layer, name in inner.items() if layer > deepest}
     raised = ended is not None and ended.kind == "raise" and not life.heard(STARTUP)
-    if (complete or raised) and not any(name in APPS for name in beyond.values()):
+    starts = any(name in APPS or (raised and name.endswith("Router")) for name in beyond.values())
+    if (complete or raised) and not starts:
         return None  # the innermost that knows lifespan has answered, or none does
     if not complete and not raised and (ended is None or ended.kind != "return"):
         return None

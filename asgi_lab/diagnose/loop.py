@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from asgi_lab.diagnose.diagnosis import WARNING, Diagnosis
 from asgi_lab.diagnose.evidence import (
     SHORTEST,
+    Call,
     Evidence,
     Slice,
     numbers,
@@ -68,7 +69,7 @@ def counts(evidence: Evidence, piece: Slice) -> bool:
     """Return whether a slice is worth a word: not a start, not a slow machine, not told elsewhere.
 
     What nobody saw on the stack may be a process that was given no processor, unless it was long.
-    A library may be importing what it needs, or collecting garbage.
+    A library may be importing what it needs for the first request, or collecting garbage.
     """
     call, block = piece.call, piece.worst
     if call.type == "lifespan":
@@ -77,7 +78,9 @@ def counts(evidence: Evidence, piece: Slice) -> bool:
         return False
     if block is None:
         return piece.took >= UNSEEN
-    return "library" not in block.data or piece.took >= LIBRARY
+    if "library" not in block.data or piece.took >= UNSEEN:
+        return True
+    return piece.took >= LIBRARY and not first_of(evidence, call)
 
 
 def runs_away(piece: Slice) -> bool:
@@ -89,6 +92,11 @@ def after_response(piece: Slice) -> bool:
     """Return whether the response had been sent when it began."""
     last = piece.call.finished
     return last is not None and piece.ran.t - last.t > piece.took / 2
+
+
+def first_of(evidence: Evidence, call: Call) -> bool:
+    """Return whether a call is the first of its process."""
+    return call.conn == min(c.conn for c in evidence.of("http", "websocket") if c.pid == call.pid)
 
 
 def where(piece: Slice) -> str:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from asgi_lab.diagnose.diagnosis import WARNING, Diagnosis
-from asgi_lab.diagnose.evidence import MILLISECOND, SHORTEST, Call, Evidence
+from asgi_lab.diagnose.evidence import SHORTEST, Call, Evidence
 from asgi_lab.diagnose.loop import called
 from asgi_lab.events import Event
 from asgi_lab.message import number
@@ -68,36 +68,28 @@ def full(evidence: Evidence, pid: int, pool: str, jobs: list[Job]) -> Diagnosis 
     for job in jobs:
         begin, end = job.submit.t, job.began if job.began is not None else last
         waited = end - begin - evidence.held(pid, begin, end)
-        if waited >= SHORTEST and occupied(levels, begin, end, most):
+        full = filled(levels, begin, end, most) if waited >= SHORTEST else 0
+        if full >= SHORTEST and full >= (end - begin) / 3:
             waits.append((waited, job))
     if most < 1 or not waits:
         return None
     return describe(pool, most, waits, jobs, last)
 
 
-SLACK = 5 * MILLISECOND
-"""Between the end of one call and the begin of the next a pool has a thread less at work."""
+def filled(levels: list[tuple[int, int]], begin: int, end: int, most: int) -> int:
+    """Return for how many nanoseconds from `begin` to `end` all threads were at work.
 
-
-def occupied(levels: list[tuple[int, int]], begin: int, end: int, most: int) -> bool:
-    """Return whether a call waited because all threads were at work, but for the time to change.
-
-    Of a burst, the first calls are still starting their threads while the last ones queue; so
-    what counts is from when on all were at work, if that was for most of the wait.
+    Not all the time that a call waits: of a burst, the first calls are still starting their
+    threads while the last ones queue, and where one has ended the loop must turn for the next.
     """
-    free, full_at, before, level = 0, None, begin, 0
+    full = before = level = 0
     for t, after in [*levels, (end, 0)]:
-        until = min(max(t, begin), end)
-        if level >= most and full_at is None and until > before:
-            full_at = before
-        if full_at is not None and level < most:
-            free += until - before
-        before, level = until, after
+        if level >= most:
+            full += max(min(t, end) - max(before, begin), 0)
+        before, level = t, after
         if t >= end:
             break
-    if full_at is None or end - full_at < (end - begin) / 2:
-        return False
-    return free <= max(SLACK, (end - full_at) // 20)
+    return full
 
 
 def describe(
