@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FAILURES: list["Failure"] = []
+"""In virtual time."""
+
+ON_SERVERS: list["Failure"] = []
+"""On real servers."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,18 @@ def failure(id: str, met: str, request: str, *clients: Any, **more: Any) -> Any:
 
     def enter(make: Callable[[], Any]) -> Callable[[], Any]:
         FAILURES.append(Failure(make, id, met, request, clients, **more))
+        return make
+
+    return enter
+
+
+def on(servers: str, id: str, met: str, request: str, *clients: Any, **more: Any) -> Any:
+    """Enter a function that makes an app in the table, once for each of these real servers."""
+
+    def enter(make: Callable[[], Any]) -> Callable[[], Any]:
+        for server in servers.split():
+            settings = {"server": server, "timeout": 1.3}
+            ON_SERVERS.append(Failure(make, id, met, request, clients, settings=settings, **more))
         return make
 
     return enter
