@@ -4,6 +4,7 @@ Builds a source archive, and of that a wheel, as for a release; installs the whe
 environment, outside of this checkout; then is a learner for a minute.
 """
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -41,6 +42,7 @@ def main() -> int:
         exercise.write_bytes(solution.read_bytes())
         tell(python, here, "check", "05.1", code=0, says="next: ")
         tell(python, learner, "lab", code=2, says="pip install 'asgi-lab[course]'")
+        switched(python)
     print("the wheel has the course, and the course works")
     return 0
 
@@ -86,3 +88,14 @@ def complain(what: str, missing: set[str]) -> None:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def switched(python: Path) -> None:
+    """See that the variable reaches a server that is started without us."""
+    script = "from uvicorn.config import Config; print(hasattr(Config.load, '__wrapped__'))"
+    for value, expected in (("1", "True"), ("0", "False")):
+        env = {**os.environ, "ASGI_LAB_TRACE": value}
+        said = subprocess.check_output([python, "-c", script], env=env, text=True).strip()
+        print(f"ASGI_LAB_TRACE={value} → {said}")
+        if said != expected:
+            sys.exit(f"expected {expected}, got {said}: is asgi_lab_trace.pth in the wheel?")

@@ -5,7 +5,7 @@ from typing import Any
 
 from asgi_lab.api import trace
 from asgi_lab.diagnose import WARNING, Diagnosis
-from asgi_lab.diagnose.formats import everything, name_of
+from asgi_lab.diagnose.formats import everything
 from asgi_lab.events import Trace
 from asgi_lab.files import snapshot
 from asgi_lab.interface import interface_of
@@ -74,7 +74,7 @@ class AsgiTrace:
         return found
 
     def _counts(self, one: Diagnosis) -> bool:
-        if one.severity != WARNING or name_of(one) in self._allowed or one.id in self._allowed:
+        if one.severity != WARNING or one.name in self._allowed or one.id in self._allowed:
             return False
         return self._strict or bool(one.rule)
 
@@ -99,4 +99,4 @@ class AsgiTrace:
 
 def key_of(one: Diagnosis) -> tuple[str, str]:
     """Return what is the same of a diagnosis when it is made again of a longer trace."""
-    return name_of(one), one.at or one.request
+    return one.name, one.at or one.request

@@ -19,15 +19,8 @@ from asgi_lab.files import snapshot
 from asgi_lab.interface import interface_of
 from asgi_lab.recorder import Recorder
 from asgi_lab.standin import StandIn
+from asgi_lab.testing.clients import Clients
 from asgi_lab.text import line
-
-CLIENTS = (
-    ("starlette.testclient", "TestClient"),
-    ("httpx", "ASGITransport"),
-    ("httpx2", "ASGITransport"),
-    ("asgiref.testing", "ApplicationCommunicator"),
-)
-"""Classes whose constructor takes an app first."""
 
 APPS = (
     ("quart.app", "Quart"),
@@ -54,21 +47,6 @@ def traced(app: Any) -> Any:
     return trace(app, recorder=recorder)
 
 
-def wrap_client(cls: Any) -> None:
-    """Let every client of this class call its app traced."""
-    original = cls.__init__
-    parameter = list(inspect.signature(original).parameters)[1]
-
-    def init(self: Any, *args: Any, **named: Any) -> None:
-        if args:
-            args = (traced(args[0]), *args[1:])
-        elif parameter in named:
-            named[parameter] = traced(named[parameter])
-        original(self, *args, **named)
-
-    cls.__init__ = init
-
-
 def wrap_app(cls: Any) -> None:
     """Let every call of an app of this class go through a tracer first, and then to the app."""
     original: Callable[..., Any] = cls.__call__
@@ -88,12 +66,12 @@ def wrap_app(cls: Any) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Patch what is installed."""
-    for names, wrap in ((CLIENTS, wrap_client), (APPS, wrap_app)):
-        for module, name in names:
-            try:
-                wrap(getattr(importlib.import_module(module), name))
-            except (ImportError, AttributeError):
-                continue
+    Clients(traced).start()
+    for module, name in APPS:
+        try:
+            wrap_app(getattr(importlib.import_module(module), name))
+        except (ImportError, AttributeError):
+            continue
 
 
 @pytest.hookimpl(wrapper=True)
