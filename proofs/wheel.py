@@ -86,10 +86,6 @@ def complain(what: str, missing: set[str]) -> None:
         sys.exit(f"{what}: {', '.join(sorted(missing))}")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
-
-
 def switched(python: Path) -> None:
     """See that the variable reaches a server that is started without us."""
     script = "from uvicorn.config import Config; print(hasattr(Config.load, '__wrapped__'))"
@@ -99,3 +95,7 @@ def switched(python: Path) -> None:
         print(f"ASGI_LAB_TRACE={value} → {said}")
         if said != expected:
             sys.exit(f"expected {expected}, got {said}: is asgi_lab_trace.pth in the wheel?")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
