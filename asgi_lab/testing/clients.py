@@ -31,24 +31,30 @@ class Instead(StandIn):
         return self._value if name == self._name else super().__getattr__(name)
 
 
-def reads(*path: str) -> Callable[[Any, See], Any]:
-    """Change a method that finds the app along these attributes of its `self` at each call."""
+def reads(*paths: str) -> Callable[[Any, See], Any]:
+    """Change a method that finds the app at one of these paths from its `self`, at each call.
+
+    Versions differ: where there is no app at any of them, the method is called as it is.
+    """
 
     def change(method: Any, see: See) -> Any:
         @functools.wraps(method)
         def call(self: Any, *args: Any, **named: Any) -> Any:
-            return method(seen(self, path, see), *args, **named)
+            return method(seen(self, paths, see), *args, **named)
 
         return call
 
     return change
 
 
-def seen(owner: Any, path: tuple[str, ...], see: See) -> Any:
-    """Return a stand-in for an object in which the app at the end of a path is traced."""
-    name, *rest = path
-    inner = getattr(owner, name)
-    return Instead(owner, name, seen(inner, tuple(rest), see) if rest else see(inner))
+def seen(owner: Any, paths: tuple[str, ...], see: See) -> Any:
+    """Return a stand-in for an object in which the app at the first path there is, is traced."""
+    for path in paths:
+        name, _, rest = path.partition(".")
+        inner = getattr(owner, name, None)
+        if inner is not None:
+            return Instead(owner, name, seen(inner, (rest,), see) if rest else see(inner))
+    return owner
 
 
 def takes(parameter: str) -> Callable[[Any, See], Any]:
@@ -75,8 +81,18 @@ CLIENTS: tuple[tuple[str, str, str, Callable[[Any, See], Any]], ...] = (
     ("httpx2", "ASGITransport", "handle_async_request", reads("app")),
     ("asgiref.testing", "ApplicationCommunicator", "__init__", takes("application")),
     ("asgi_lifespan._manager", "LifespanManager", "run_app", reads("app")),
-    ("litestar.testing.transport", "TestClientTransport", "handle_request", reads("client", "app")),
-    ("litestar.testing.life_span_handler", "LifeSpanHandler", "lifespan", reads("client", "app")),
+    (
+        "litestar.testing.transport",
+        "TestClientTransport",
+        "handle_request",
+        reads("client.app", "app"),
+    ),
+    (
+        "litestar.testing.life_span_handler",
+        "LifeSpanHandler",
+        "lifespan",
+        reads("client.app", "app"),
+    ),
 )
 """Module, class, method, and how that method comes by the app.
 
