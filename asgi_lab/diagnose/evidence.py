@@ -1,6 +1,6 @@
 """What diagnoses look at: a trace, sorted by connection and layer, once for all of them."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +34,7 @@ class Call:
     kinds: dict[str, list[Event]]
     """Its events by kind, in order."""
     names: dict[int, str] = field(default_factory=dict)
-    """The layers by number. The outermost app has none: only inner layers are called by name."""
+    """The layers by number. The outermost has none: only inner layers are called by name."""
     end: Event | None = None
     """How the call of layer 0 ended; None while it is open."""
 
@@ -125,7 +125,9 @@ class Call:
 
     def name(self, layer: int) -> str:
         """Return what a reader would call the app that was called as this layer."""
-        return self.names.get(layer) or ("the outermost app" if not layer else f"layer {layer}")
+        if layer:
+            return self.names.get(layer) or f"layer {layer}"
+        return "your outermost middleware" if self.deepest else "your app"
 
 
 class Evidence:
@@ -254,7 +256,7 @@ class Slice:
     def inside(self, events: Sequence[Event]) -> int:
         """Return how many of these events, in order, lie in it."""
         times = [event.t for event in events]
-        return bisect_left(times, self.ran.t) - bisect_left(times, self.began)
+        return bisect_right(times, self.ran.t) - bisect_left(times, self.began)
 
 
 def numbers(conns: Iterable[int], most: int = 5) -> str:

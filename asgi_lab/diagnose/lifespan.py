@@ -64,7 +64,7 @@ def swallowed(evidence: Evidence, life: Call) -> Diagnosis | None:
         return None  # the innermost that knows lifespan has answered, or none does
     if not complete and not raised and (ended is None or ended.kind != "return"):
         return None
-    name = example.names.get(deepest) or life.name(deepest)
+    name = example.name(deepest)
     kept = next((n for n in beyond.values() if n in APPS), None) or list(beyond.values())[-1]
     kept = f"the app (its {kept})" if kept.endswith("Router") else kept
     why = "It looks at scope['type'] and lets through http (and websocket) alone"
@@ -98,6 +98,8 @@ def failed_unseen(life: Call) -> Diagnosis | None:
         return None
     if life.sent("lifespan.startup.complete") or life.sent("lifespan.startup.failed"):
         return None
+    if knows_requests_alone(life, end):
+        return None
     error = clean(end.data.get("error") or "an exception")
     message = clean(end.data.get("message") or "")
     return Diagnosis(
@@ -114,6 +116,23 @@ def failed_unseen(life: Call) -> Diagnosis | None:
         request="lifespan",
         at=clean(end.data.get("at") or ""),
     )
+
+
+def knows_requests_alone(life: Call, end: Event) -> bool:
+    """Return whether an app took `lifespan.startup` for a message of a request.
+
+    It knows no lifespan and says so by raising, as the specification has it: nothing is wrong.
+    """
+    if end.data.get("error") == "NotImplementedError":
+        return True
+    key = str(end.data.get("message") or "").strip("'")
+    if end.data.get("error") == "KeyError" and key in KEYS:
+        return True
+    return any(not e.type.startswith("lifespan.") for e in life.sends())
+
+
+KEYS = ("body", "more_body", "bytes", "text", "path", "method", "headers", "query_string")
+"""What requests and their messages hold, and a lifespan does not."""
 
 
 class Failed(NamedTuple):
@@ -174,8 +193,9 @@ def why_unstarted(evidence: Evidence, lives: list[Call], mounted: bool) -> str:
 MOUNTED = (
     "mount() hands the requests of a path on, and no lifespan: what the mounted app does at "
     "startup and shutdown never happens.",
-    "Enter its lifespan in that of the outer app: `async with "
-    "inner.router.lifespan_context(inner): yield`, in `FastAPI(lifespan=...)`.",
+    "Enter its lifespan in that of the outer app: in the function that you give to "
+    "`FastAPI(lifespan=...)`, write `async with inner.router.lifespan_context(inner): yield`, with "
+    "the mounted app for `inner`.",
 )
 NOT_ASKED = (
     "Some ways to call an app know no lifespan: Daphne, httpx's ASGITransport.",
@@ -207,7 +227,7 @@ def shutdown_held(evidence: Evidence) -> Iterator[Diagnosis]:
         "A server that stops waits for what is under way, and tells HTTP apps nothing: a stream "
         "without an end holds it until it is killed.",
         "Bound the wait: `uvicorn --timeout-graceful-shutdown 5`, `hypercorn --graceful-timeout 5`;"
-        " and let endless streams look at a flag that your SIGTERM handler sets.",
+        " and let endless streams look at a flag that a handler of SIGTERM and SIGINT sets.",
         tuple(one.conn for one in held),
         (stop.seq, call.scope.seq),
         request=call.request,
@@ -226,7 +246,8 @@ def holds(evidence: Evidence, call: Call, stop: Event) -> bool:
         return False
     if call.type == "websocket" and evidence.server == "hypercorn" and listens(call, stop):
         return took >= LATE  # it gives them 3 s, and tells them nothing
-    return took >= (LATE if call.finished is not None else HELD)
+    answered = call.finished is not None and call.finished.t <= stop.t
+    return took >= (LATE if answered else HELD)
 
 
 def listens(call: Call, stop: Event) -> bool:
