@@ -18,6 +18,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from fastapi import FastAPI, WebSocket
 
 from asgi_lab import Trace, after, get, post, run, trace, virtual, ws
 from asgi_lab.diagnose import DIAGNOSES, diagnose
@@ -160,6 +161,65 @@ def test_servers_are_quoted() -> None:
     assert {row["case"] for row in table()["rows"]} <= {case.name for case in APPS}
     assert reactions("H1").endswith(".")
     assert closes("leaves_the_socket_open")["uvicorn"] == "1006"
+
+
+@pytest.mark.parametrize("server", ["memory", "uvicorn", "hypercorn"])
+def test_an_app_that_knows_requests_alone_is_in_order(server: str) -> None:
+    async def adds_up(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        text = b"%d bytes" % len(message["body"])  # of lifespan.startup: KeyError
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text})
+
+    async def answers(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    for app in adds_up, answers:
+        seen = asyncio.run(run(app, get("/"), server=server))
+        told = [one.id for one in seen.diagnose()]
+        assert "LIFESPAN-NOT-REACHED" not in told
+
+
+def test_the_outermost_middleware_is_called_so() -> None:
+    class HTTPOnly:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                await self.app(scope, receive, send)
+
+    (one,) = asyncio.run(run(HTTPOnly(FastAPI()), get("/"))).diagnose()
+    assert one.sentence.startswith(
+        "Startup never reached FastAPI: your outermost middleware returned at once"
+    )
+
+
+@pytest.mark.parametrize("method", ["send_text", "receive_text"])
+def test_who_talks_before_the_accept_is_told_to_accept(method: str) -> None:
+    app = FastAPI()
+
+    @app.websocket("/chat")
+    async def chat(socket: WebSocket) -> None:
+        await getattr(socket, method)(*(["hello"] if method == "send_text" else []))
+
+    (one,) = asyncio.run(run(app, ws("/chat", "hello"))).diagnose()
+    assert one.severity == "warning"
+    assert one.remedy.startswith("`await websocket.accept()` comes first")
+
+
+def test_a_function_that_collects_a_stream_is_told_of_its_own_line() -> None:
+    (one,) = seen_of(apps.logs_a_stream_as_a_whole, get("/events")).diagnose()
+    assert "response.body_iterator" in one.cause
+    assert "response.body_iterator" in one.remedy
+
+
+def test_chunks_are_counted_and_no_line_is_ours() -> None:
+    (one,) = seen_of(apps.counts_without_a_pause, get("/numbers"), get("/health")).diagnose()
+    assert "sent 300 chunks without yielding" in one.sentence
+    assert "asgi_lab" not in one.at
 
 
 # --- for machines --------------------------------------------------------------------------------

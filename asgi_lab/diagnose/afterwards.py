@@ -77,7 +77,7 @@ def tell(evidence: Evidence, ones: list[tuple[Call, Event, list[Slice]]]) -> Dia
     if evidence.stop is not None and (late := until - max(evidence.stop.t, last.t)) >= SECOND:
         text += f", and held the exit for {duration(late)} of it"
     if pieces:
-        held = sum(piece.took for piece in pieces)
+        held = sum(piece.ran.t - max(piece.began, last.t) for piece in pieces)
         waited = [conn for piece in pieces for conn in evidence.waiters(piece)]
         text += f", and held the event loop for {duration(held)} of it"
         text += f" in {called(name)}, at {at}" if at else ""

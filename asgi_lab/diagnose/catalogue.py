@@ -177,9 +177,20 @@ _ALL = (
         "    async def __call__(self, scope, receive, send):\n"
         '        if scope["type"] != "http":\n'
         "            return await self.app(scope, receive, send)\n"
-        "        ...",
+        "        ...\n"
+        "\n"
+        "# a mounted app is started by the app that mounts it:\n"
+        "@asynccontextmanager\n"
+        "async def lifespan(app):\n"
+        "    async with shop.router.lifespan_context(shop):\n"
+        "        yield\n"
+        "\n"
+        "app = FastAPI(lifespan=lifespan)\n"
+        'app.mount("/shop", shop)',
         "Whether an app needs its lifespan is not to be seen. A mounted app is no layer of its own "
-        "here: it shows in the error of its first request.",
+        "here: that it has not started shows only in the error of a request, if its message says "
+        "so (`'State' object has no attribute ...`, `not initialized`). A plain app that raises at "
+        "lifespan.startup since it knows requests alone is in order, and not told.",
         CHAPTERS["08"],
         (GITHUB + "encode/starlette/issues/649", GITHUB + "encode/httpx/issues/350",
          GITHUB + "modelcontextprotocol/python-sdk/issues/713",
@@ -196,7 +207,22 @@ _ALL = (
         "async def events():\n"
         "    while True:\n"
         "        yield await queue.get()",
-        "stopping = asyncio.Event()        # set by a handler of SIGTERM and SIGINT\n"
+        "stopping = asyncio.Event()\n"
+        "\n"
+        "@asynccontextmanager\n"
+        "async def lifespan(app):          # needs the main thread: TestClient uses another\n"
+        "    loop = asyncio.get_running_loop()\n"
+        "    for number in (signal.SIGTERM, signal.SIGINT):\n"
+        "        server = signal.getsignal(number)      # the server's own: it runs after ours\n"
+        "\n"
+        "        def stop(number, frame, server=server):\n"
+        "            loop.call_soon_threadsafe(stopping.set)\n"
+        "            server(number, frame)\n"
+        "\n"
+        "        signal.signal(number, stop)\n"
+        "    yield\n"
+        "\n"
+        "app = FastAPI(lifespan=lifespan)\n"
         "\n"
         "async def events():\n"
         "    while not stopping.is_set():\n"
@@ -219,17 +245,24 @@ _ALL = (
         "(#41), report()); the threads were taken by report(), 1.00 s each.",
         "FastAPI and Starlette run plain `def` endpoints, sync dependencies and files in threads, "
         "so that they do not hold the loop: at most 40 at once. The next one waits, whatever it "
-        "would do; so a slow endpoint holds up fast ones.",
+        "would do; so a slow endpoint holds up fast ones. Apps that are mounted share the pool. "
+        "asgiref's sync_to_async (Django's sync views, Channels) has one thread for all, unless "
+        "thread_sensitive=False.",
         'asgi-lab trace main:app -r "GET /report" -n 60 -c 60\nThe low bars queue for a thread.',
         '@app.get("/report")\n'
         "def report():\n"
         '    return requests.get("http://slow.internal/report").json()',
+        "client = httpx.AsyncClient()\n"
+        "\n"
         '@app.get("/report")\n'
         "async def report():               # what waits needs no thread\n"
         '    return (await client.get("http://slow.internal/report")).json()\n'
         "\n"
         "# or more threads, in the lifespan function:\n"
-        "anyio.to_thread.current_default_thread_limiter().total_tokens = 100",
+        "anyio.to_thread.current_default_thread_limiter().total_tokens = 100\n"
+        "\n"
+        "# or a thread each, with asgiref, if the calls share nothing:\n"
+        "rows = await sync_to_async(load, thread_sensitive=False)()",
         "The size of a pool is taken to be the most threads that were at work at once. Threads "
         "that a library starts for itself are not seen.",
         CHAPTERS["07"],
@@ -252,7 +285,17 @@ _ALL = (
         "async def pass_on(message):\n"
         '    if message["type"] == "http.response.body":\n'
         '        message = {**message, "body": change(message["body"])}\n'
-        "    await send(message)",
+        "    await send(message)\n"
+        "\n"
+        '@app.middleware("http")            # or, as a function:\n'
+        "async def log(request, call_next):\n"
+        "    response = await call_next(request)\n"
+        "    response.body_iterator = each(response.body_iterator)\n"
+        "    return response\n"
+        "\n"
+        "async def each(parts):\n"
+        "    async for part in parts:\n"
+        "        yield change(part)",
         "A proxy in front buffers, too, and is not seen from here: Nginx needs "
         "`proxy_buffering off` or the header `x-accel-buffering: no`.",
         CHAPTERS["10"],
@@ -296,12 +339,12 @@ _ALL = (
         'asgi-lab trace main:app -r "WS /chat hello"\n'
         "asgi-lab trace main:app --view states --conn 3",
         '@app.websocket("/chat")\n'
-        "async def chat(websocket):\n"
+        "async def chat(websocket: WebSocket):\n"
         "    if not allowed(websocket):\n"
         "        await websocket.close(4401)     # the browser sees 1006: no code, no reason\n"
         "        return",
         '@app.websocket("/chat")\n'
-        "async def chat(websocket):\n"
+        "async def chat(websocket: WebSocket):\n"
         "    await websocket.accept()\n"
         "    if not allowed(websocket):\n"
         '        await websocket.close(4401, "please sign in")\n'

@@ -31,7 +31,8 @@ REMEDIES = (
     (r"requests\.|urlopen|urllib3?\b|http\.client",
      "Use an async client: `async with httpx.AsyncClient() as client: await client.get(...)`."),
     (r"subprocess\.|os\.system|Popen",
-     "Write `await asyncio.create_subprocess_exec(...)`."),
+     "Write `process = await asyncio.create_subprocess_exec(...)` and `await process.wait()`, "
+     "or make the endpoint a plain `def`."),
     (r"\.(execute\w*|fetch\w+|commit|query|scalars?|first|all)$|sqlite3|psycopg|pymysql|boto3",
      "Use the driver's async version, or make the endpoint a plain `def`: "
      "the framework then runs it in a thread."),
@@ -47,8 +48,9 @@ REMEDIES = (
 """What to do instead of a call, by its name."""
 
 COMPUTING = (
-    "Move the work out of the loop: `await asyncio.to_thread(f, ...)` if it waits; if it computes, "
-    "a process: `await loop.run_in_executor(ProcessPoolExecutor(), f, ...)`."
+    "Put the work into a plain function f, outside the loop: `await asyncio.to_thread(f, ...)` if "
+    "it waits; if it computes, in a process: "
+    "`await asyncio.get_running_loop().run_in_executor(ProcessPoolExecutor(), f, ...)`."
 )
 
 

@@ -87,7 +87,7 @@ def body_already_read(evidence: Evidence) -> Iterator[Diagnosis]:
     for (request, name), ones in found.items():
         took, call, ask, taken = max(ones, key=lambda one: one[0])
         same = ask.layer == taken.layer
-        by = f"the same app ({name})" if same else name
+        by = f"the same app{part_of(name)}" if same else name
         yield Diagnosis(
             "BODY-ALREADY-READ",
             WARNING,
@@ -107,6 +107,11 @@ def body_already_read(evidence: Evidence) -> Iterator[Diagnosis]:
             count=len(ones),
         )
     yield from body_cut_off(evidence)
+
+
+def part_of(name: str) -> str:
+    """Return which app it was, if that says more than that it was the innermost."""
+    return "" if name == "your app" or name.endswith("Router") else f" ({name})"
 
 
 ONCE = "The server gives each part of a body once."

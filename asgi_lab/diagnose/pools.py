@@ -70,7 +70,7 @@ def full(evidence: Evidence, pid: int, pool: str, jobs: list[Job]) -> Diagnosis 
         waited = end - begin - evidence.held(pid, begin, end)
         full = filled(levels, begin, end, most) if waited >= SHORTEST else 0
         if full >= SHORTEST and full >= (end - begin) / 3:
-            waits.append((waited, job))
+            waits.append((end - begin, job))
     if most < 1 or not waits:
         return None
     return describe(pool, most, waits, jobs, last)
@@ -108,7 +108,8 @@ def describe(
     )
     text += f": {count(len(waits), 'sync call')} had to "
     text += f"wait, up to {duration(longest)} ({job.call.label}, {called(job.name)})"
-    text += f"; the threads were taken by {called(name)}, {duration(each)} each" if each else ""
+    taken_by = "the threads were taken by" if most > 1 else "it was taken by"
+    text += f"; {taken_by} {called(name)}, {duration(each)} each" if each else ""
     single = pool == "executor" and most == 1
     return Diagnosis(
         "THREADPOOL-FULL",
@@ -116,7 +117,7 @@ def describe(
         f"{text}.",
         ONE_THREAD if single else POOL,
         f"Make {called(name)} shorter, or `async def` with an async client if it waits; or "
-        + wider(pool, most),
+        + wider(pool, most, name),
         tuple(dict.fromkeys([job.call.conn, *(one.call.conn for _, one in waits)])),
         (job.submit.seq,),
         request=job.call.request,
@@ -135,13 +136,16 @@ ONE_THREAD = (
 """Where sync calls run."""
 
 
-def wider(pool: str, most: int) -> str:
+def wider(pool: str, most: int, name: str) -> str:
     """Say how a pool gets more threads."""
     if pool == "anyio":
         limiter = "anyio.to_thread.current_default_thread_limiter()"
-        return f"raise the limit at startup: {limiter}.total_tokens = {2 * most}."
+        return f"raise the limit in your lifespan function: {limiter}.total_tokens = {2 * most}."
     if most == 1:
-        return "`sync_to_async(f, thread_sensitive=False)`, if f shares nothing between threads."
+        return (
+            f"`sync_to_async({name}, thread_sensitive=False)`, "
+            "if it shares nothing between threads."
+        )
     return (
         f"give the pool more threads where it is made: ThreadPoolExecutor({2 * most}); the loop's "
         "own is set by loop.set_default_executor(...)."

@@ -73,7 +73,7 @@ def https_lost(calls: list[Call]) -> Diagnosis:
     call, to = sent_back[0] if sent_back else (calls[0], "")
     severity: Severity = WARNING if sent_back else NOTE
     harm = f"so it redirected the client to {clean(to)}" if to else (
-        "so every absolute URL that it makes begins with http://"
+        "so every absolute URL that it makes begins with http://, unless a middleware corrects it"
     )  # fmt: skip
     start = call.sent("http.response.start")
     return Diagnosis(
@@ -85,7 +85,9 @@ def https_lost(calls: list[Call]) -> Diagnosis:
         "Servers believe forwarded headers only of proxies that they are told to trust; by default "
         "of none, or of 127.0.0.1. In a container the proxy has another address.",
         "Name the proxy: `uvicorn --forwarded-allow-ips 10.0.0.5` (or '*' where nobody else can "
-        "connect), `daphne --proxy-headers`; with Hypercorn or Granian use a middleware for it.",
+        "connect), `daphne --proxy-headers`; with Hypercorn wrap the app: "
+        "`hypercorn.middleware.ProxyFixMiddleware(app)`, with Granian "
+        '`granian.utils.proxies.wrap_asgi_with_proxy_headers(app, trusted_hosts="10.0.0.5")`.',
         tuple(one.conn for one in calls),
         tuple(e.seq for e in (call.scope, start) if e is not None),
         request=call.request,

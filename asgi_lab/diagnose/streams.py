@@ -15,7 +15,7 @@ from asgi_lab.diagnose.evidence import (
     size_of,
     times,
 )
-from asgi_lab.diagnose.loop import runs_away, where
+from asgi_lab.diagnose.loop import runs_away
 from asgi_lab.events import Event
 from asgi_lab.plain import clean, count, duration
 
@@ -48,10 +48,7 @@ def stream_buffered(evidence: Evidence) -> Iterator[Diagnosis]:
             WARNING,
             f"The first chunk of {call.label} left the app at {duration(first.t - begin)} and "
             f"{reached}: {known(name)} held it back for {duration(took)}.{again}",
-            f"{name} collects the body that passes through it (to compress, sign, log or change "
-            "it), and sends nothing before the end.",
-            f"Let {name} pass on each http.response.body as it comes, or leave streams alone: "
-            "look at content-type or the path, and call the next app directly.",
+            *why_buffered(name),
             tuple(one[1].conn for one in ones),
             tuple(event.seq for event in (first, out) if event is not None),
             request=request,
@@ -66,10 +63,32 @@ def streams(call: Call) -> bool:
     return len(first) == 2
 
 
+def own_name(name: str) -> str:
+    """Return what its author has written: of BaseHTTPMiddleware itself, a function."""
+    return 'the @app.middleware("http") function' if name == "BaseHTTPMiddleware" else name
+
+
 def known(name: str) -> str:
     """Return a middleware as its author knows it: a function has no class of its own."""
     own = ' (a function under @app.middleware("http"))'
     return name + (own if name == "BaseHTTPMiddleware" else "")
+
+
+def why_buffered(name: str) -> tuple[str, str]:
+    """Return cause and remedy: in a function it is another line that collects than in a class."""
+    if name == "BaseHTTPMiddleware":
+        return (
+            "The function collects response.body_iterator (to compress, sign, log or change it), "
+            "and answers when it has all of it.",
+            "Return the response of `call_next` as it is, or give it a generator that yields each "
+            "part as it comes: `response.body_iterator = each(response.body_iterator)`.",
+        )
+    return (
+        f"{name} collects the body that passes through it (to compress, sign, log or change "
+        "it), and sends nothing before the end.",
+        f"Let {name} pass on each http.response.body as it comes, or leave streams alone: "
+        "look at content-type or the path, and call the next app directly.",
+    )
 
 
 def held_up(
@@ -132,8 +151,8 @@ def leaves(call: Call) -> Event | None:
 def without_yielding(evidence: Evidence, pieces: list[Slice]) -> Diagnosis:
     """Tell of a stream that holds the loop."""
     piece = max(pieces, key=lambda one: one.took)
-    call, at = piece.call, where(piece) or broken_at(piece.call)
-    sent = piece.inside([*call.sends()])
+    call, at = piece.call, own_line(piece) or broken_at(piece.call)
+    sent = piece.inside([e for e in call.sends() if size_of(e.data)])
     waited = evidence.waiters(piece)
     meanwhile = (
         f"; {count(len(set(waited)), 'request')} waited ({numbers(waited)})" if waited else ""
@@ -154,6 +173,13 @@ def without_yielding(evidence: Evidence, pieces: list[Slice]) -> Diagnosis:
         at=at,
         count=len(pieces),
     )
+
+
+def own_line(piece: Slice) -> str:
+    """Return the line of the user's own that was seen at work; a library's says nothing here."""
+    own = [block for block in piece.blocks if "library" not in block.data]
+    longest = max(own, key=lambda block: block.took or 0, default=None)
+    return clean(longest.data.get("at") or "") if longest is not None else ""
 
 
 def to_nobody(ones: list[tuple[list[Event], Call, Event]]) -> Diagnosis:
@@ -204,7 +230,7 @@ def disconnect_ignored(evidence: Evidence) -> Iterator[Diagnosis]:
         text = f"The client of {call.label} left at {duration(left.t - call.scope.t)}; "
         text += f"the app worked {duration(took)} more for nobody"
         text += f", and sent {count(len(sends), 'message')}" if sends else ""
-        text += f". The event went no further than {died}" if died else ""
+        text += f". The event went no further than {known(died)}" if died else ""
         yield Diagnosis(
             "DISCONNECT-IGNORED",
             severity,
@@ -215,7 +241,10 @@ def disconnect_ignored(evidence: Evidence) -> Iterator[Diagnosis]:
             else f"{died} hands the app a receive() of its own, and keeps http.disconnect.",
             "If the work is long, look now and then: `await request.is_disconnected()`; or run it "
             "as a task, and cancel it when receive() gives http.disconnect."
-            + (f" Write {died} as a plain ASGI middleware." if died else ""),
+            if not died
+            else f"Write {own_name(died)} as a plain ASGI middleware, a class that calls "
+            "`await self.app(scope, receive, send)` with the receive that it got; then "
+            "`await request.is_disconnected()` in the app is told.",
             tuple(one[1].conn for one in ones),
             (left.seq,),
             request=call.request,

@@ -1,5 +1,6 @@
 """Why a WebSocket closed with the code that the browser saw."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -75,7 +76,9 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
         return None  # of a client that has left, receive() or send() raises
     error, message = clean(end.data.get("error") or "an exception"), end.data.get("message")
     what = f"{error}: {clean(message)}".rstrip(".") if message else error
-    if error not in MISTAKES and not any(call.at(0, "receive", "send")):
+    accepted = call.sent("websocket.accept") is not None
+    early = ACCEPT_FIRST.search(what) is not None
+    if not (early or error in MISTAKES or any(call.at(0, "receive", "send"))):
         return Why(
             "unknown",
             NOTE,
@@ -87,7 +90,6 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
             end,
             clean(end.data.get("at") or ""),
         )
-    accepted = call.sent("websocket.accept") is not None
     shown = seen(evidence, "raised") if accepted else "The browser sees 1006: no handshake."
     return Why(
         f"raised {error}",
@@ -96,12 +98,17 @@ def raised(evidence: Evidence, call: Call) -> Why | None:
         f"{shown}",
         "An exception that leaves the handler ends the connection without a close of its own; "
         "servers answer with a code of their choice, before the accept with HTTP 500 or 403.",
-        "Catch what you expect, and close with a code that says something: "
+        "`await websocket.accept()` comes first, before anything is received or sent."
+        if early and not accepted
+        else "Catch what you expect, and close with a code that says something: "
         "`await websocket.close(1008, reason)`.",
         end,
         clean(end.data.get("at") or ""),
     )
 
+
+ACCEPT_FIRST = re.compile(r'"(websocket\.)?accept"')
+"""What stands in Starlette's errors if a handler talks before it has accepted."""
 
 MISTAKES = ("AttributeError", "IndexError", "KeyError", "NameError", "TypeError")
 """Exceptions that come of a slip, and not of an app that knows no WebSocket."""
