@@ -38,12 +38,15 @@ REMEDIES = (
      "the framework then runs it in a thread."),
     (r"\b(open|read|write|read_text|read_bytes|dump|load)$",
      "Wrap it: `await asyncio.to_thread(...)`."),
-    (r"\.(result|join|wait|acquire|get)$|[Ll]ock\b",
-     "Never wait for a thread in a coroutine: `await asyncio.wrap_future(...)`, "
-     "`await asyncio.to_thread(...)`, or asyncio's own Lock and Queue."),
+    (r"\.result$",
+     "Write `await asyncio.wrap_future(future)` in place of `future.result()`; a coroutine of your "
+     "own is simply awaited."),
+    (r"\.(join|wait|acquire|get)$|[Ll]ock\b",
+     "Never wait for a thread in a coroutine: `await asyncio.to_thread(...)`, "
+     "or asyncio's own Lock, Event and Queue."),
     (r"jsonable_encoder|serialize|render|dumps$",
-     "Send less at once: page or stream the answer; or return a Response that is ready-made, "
-     "which no framework converts."),
+     "Send less at once: page or stream the answer; or return a Response that is ready-made, such "
+     "as `JSONResponse(rows)`, which no framework converts."),
 )  # fmt: skip
 """What to do instead of a call, by its name."""
 
