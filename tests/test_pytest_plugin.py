@@ -166,7 +166,7 @@ def test_only_a_strict_test_fails_for_a_diagnosis(suite: Suite) -> None:
     source = """
         import time
         async def blocking(scope, receive, send):
-            time.sleep(0.5)
+            time.sleep(1.2)  # so long that it is told even if no thread was there to look
             await app(scope, receive, send)
         def test_it(asgi_trace):
             ask(blocking)
