@@ -4,7 +4,15 @@ from collections.abc import Callable
 from textwrap import dedent
 from typing import Any
 
+import httpx  # noqa: F401
+import litestar.testing  # noqa: F401
 import pytest
+from asgiref.testing import ApplicationCommunicator  # noqa: F401
+
+import asgi_lab.checked
+import asgi_lab.testing.clients
+import asgi_lab.testing.traced
+import asgi_lab.watchdog  # noqa: F401 - the suites run here, and use the modules that are loaded
 
 pytest_plugins = ("pytester",)
 
