@@ -80,11 +80,18 @@ CLIENTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def alone(pytester: pytest.Pytester) -> None:
+    """No other plugins: some of them take seconds to load."""
+    others = ("cacheprovider", "hypothesispytest", "faker", "nbval", "xdist", "xdist.looponfail")
+    options = " ".join(f"-p no:{name}" for name in others)
+    pytester.makeini(f"[pytest]\naddopts = -W ignore {options}")
+
+
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> Suite:
     """Run a suite of its own; `shop` can be imported in it."""
     pytester.makepyfile(shop=dedent(SHOP))
-    pytester.makeini("[pytest]\naddopts = -p no:cacheprovider -W ignore")
 
     def run(source: str, *options: str, client: str = "starlette") -> Any:
         body = f"from shop import app, careless\n{dedent(CLIENTS[client])}\n{dedent(source)}"
