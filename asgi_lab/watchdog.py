@@ -273,6 +273,7 @@ def watch(recorder: Recorder, loop: Any, limit: float = LIMIT) -> Watch | None:
     """Watch the event loop that runs in this thread from now on; None where that cannot be.
 
     Call it in a coroutine. It ends when the loop is closed, or nobody has the recorder any more.
+    A loop is watched once for a recorder, however often it is asked for.
     """
     if not hasattr(sys, "_current_frames") or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return None
@@ -281,6 +282,9 @@ def watch(recorder: Recorder, loop: Any, limit: float = LIMIT) -> Watch | None:
     except TypeError:  # a loop that cannot be referred to
         return None
     with _lock:
+        for known in _watches:
+            if known.recorder() is recorder and known.loop() is loop:
+                return known
         _watches.append(watched)
     return watched if _start_thread() else None
 

@@ -193,6 +193,25 @@ def test_only_a_strict_test_fails_for_a_diagnosis(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["! LOOP-BLOCKED *time.sleep(), at test_shop.py:*"])
 
 
+def test_an_app_lives_no_longer_than_untraced(suite: Suite) -> None:
+    result = suite(
+        """
+        import gc, weakref
+        class App:
+            async def __call__(self, scope, receive, send): await app(scope, receive, send)
+        def test_it(asgi_trace):
+            mine = App()
+            gone = weakref.ref(mine)
+            ask(mine)
+            del mine
+            gc.collect()
+            assert gone() is None and len(asgi_trace.trace)
+        """,
+        client="httpx",
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_what_breaks_after_the_test_is_an_error_of_its_teardown(suite: Suite) -> None:
     result = suite(
         """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from asgi_lab.api import trace
 from asgi_lab.diagnose import WARNING, Diagnosis
@@ -33,7 +34,8 @@ class AsgiTrace:
 
     def __init__(self, allowed: Iterable[str] = (), strict: bool = False) -> None:
         self._recorder = Recorder(limit=LIMIT)
-        self._apps: dict[int, tuple[Any, Any]] = {}
+        self._tracers: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        """Of each app, as long as somebody calls it: no app lives longer than without us."""
         self._allowed = {*RAISED, *allowed}
         self._strict = strict
         self._told: set[tuple[str, str]] = set()
@@ -42,10 +44,10 @@ class AsgiTrace:
         """Return `app` traced; the same for the same app. Raises `TypeError` if it is no app."""
         if isinstance(app, StandIn):
             return app
-        known = self._apps.get(id(app))
-        if known is None:
-            known = self._apps[id(app)] = (app, trace(app, recorder=self._recorder))
-        return known[1]
+        tracer = self._tracers.get(id(app))
+        if tracer is None:
+            tracer = self._tracers[id(app)] = trace(app, recorder=self._recorder)
+        return tracer
 
     def see(self, app: Any) -> Any:
         """Return `app` traced if it is one, and anything else as it is."""
