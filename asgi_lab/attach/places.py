@@ -7,7 +7,7 @@ headers, say), so a trace shows the same as under `asgi-lab trace`.
 import functools
 import gc
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -78,14 +78,12 @@ class Spot(NamedTuple):
         return self
 
 
-def changes(see: See) -> Mapping[str, Change]:
-    """Return how servers are changed, by module, so that they call apps as `see` returns them."""
-    changes: dict[str, list[Change]] = {}
+def changes(see: See) -> Iterator[tuple[str, Change]]:
+    """Yield how servers are changed, by module, so that they call apps as `see` returns them."""
     for place in PLACES:
-        changes.setdefault(place.module, []).append(functools.partial(_after, place, see))
+        yield place.module, functools.partial(_after, place, see)
     for module, function in LOADERS:
-        changes.setdefault(module, []).append(functools.partial(_loaded, function, see))
-    return {name: functools.partial(_all, known) for name, known in changes.items()}
+        yield module, functools.partial(_loaded, function, see)
 
 
 def living() -> Iterator[Spot]:
@@ -99,11 +97,6 @@ def living() -> Iterator[Spot]:
                 spot = Spot(known, place.attribute).innermost()
                 if spot.app is not None:
                     yield spot
-
-
-def _all(changes: list[Change], module: ModuleType) -> None:
-    for change in changes:
-        change(module)
 
 
 def _after(place: Place, see: See, module: ModuleType) -> None:

@@ -5,7 +5,6 @@ clients that a module makes when it is imported are traced, too, and `client.app
 """
 
 import functools
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -110,16 +109,9 @@ class Clients:
 
     def start(self) -> None:
         """Change the clients' methods: now, or when their modules are imported."""
-        modules: dict[str, list[Callable[[ModuleType], None]]] = defaultdict(list)
-        for module, owner, method, change in CLIENTS:
-            modules[module].append(functools.partial(self._change, owner, method, change))
-
-        def all_of(changes: list[Callable[[ModuleType], None]], module: ModuleType) -> None:
-            for change in changes:
-                change(module)
-
         self._imports = WhenImported(
-            {name: functools.partial(all_of, changes) for name, changes in modules.items()}
+            (module, functools.partial(self._change, owner, method, change))
+            for module, owner, method, change in CLIENTS
         )
         self._imports.start()
 
