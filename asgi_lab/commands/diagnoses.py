@@ -9,7 +9,7 @@ from rich.text import Text
 from asgi_lab.commands.output import say, warn
 from asgi_lab.diagnose import WARNING, Diagnosis, diagnose
 from asgi_lab.diagnose.diagnosis import told
-from asgi_lab.diagnose.formats import everything, versions
+from asgi_lab.diagnose.formats import among, everything, versions
 from asgi_lab.events import Trace
 
 STYLES = {"warning": "bold #d55e00", "note": "bold"}
@@ -20,7 +20,7 @@ FAILED = 1
 
 def print_diagnoses(console: Console, trace: Trace, only: set[int] | None = None) -> None:
     """Print what is wrong in a trace, if anything; `only` of these connections."""
-    found = [one for one in diagnose(trace) if only is None or not only.isdisjoint(one.conns)]
+    found = [*among(diagnose(trace), only)]
     if not found:
         return
     console.print()

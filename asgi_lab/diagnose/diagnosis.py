@@ -67,6 +67,14 @@ class Diagnosis:
         """The command that tells more."""
         return f"asgi-lab rules {self.rule}" if self.rule else f"asgi-lab explain {self.id}"
 
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """Yield what stands below the sentence: where, if that does not say so, and the rest."""
+        if self.at and self.at not in self.sentence:
+            yield "at", self.at
+        yield "why", self.cause
+        yield "do", self.remedy
+        yield "more", self.more
+
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON holds it; `file` and `line` are null if nobody knows."""
         file, line = self.place or (None, None)
@@ -90,11 +98,8 @@ class Diagnoses(tuple[Diagnosis, ...]):
 def told(diagnosis: Diagnosis) -> Iterator[str]:
     """Yield a diagnosis line by line: what, where, what to do, where to read on."""
     yield f"{SIGNS[diagnosis.severity]} {diagnosis.id}  {diagnosis.sentence}"
-    if diagnosis.at and diagnosis.at not in diagnosis.sentence:
-        yield f"    at    {diagnosis.at}"
-    yield f"    why   {diagnosis.cause}"
-    yield f"    do    {diagnosis.remedy}"
-    yield f"    more  {diagnosis.more}"
+    for name, text in diagnosis.rows():
+        yield f"    {name:<6}{text}"
 
 
 def worst_first(found: Iterable[Diagnosis]) -> Diagnoses:

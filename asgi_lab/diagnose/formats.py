@@ -30,7 +30,13 @@ def everything(trace: Trace, only: Only = None) -> Sequence[Diagnosis]:
     """Return all diagnoses and all broken rules, also those that a diagnosis explains."""
     evidence = Evidence(trace)
     found = (one for find_all in DIAGNOSES.values() for one in find_all(evidence))
-    return worst_first(one for one in found if only is None or not {*only}.isdisjoint(one.conns))
+    return worst_first(among(found, only))
+
+
+def among(found: Iterable[Diagnosis], only: Only) -> Iterator[Diagnosis]:
+    """Yield those that concern some connections."""
+    chosen = None if only is None else {*only}
+    return (one for one in found if chosen is None or not chosen.isdisjoint(one.conns))
 
 
 def versions(trace: Trace) -> str:
@@ -42,27 +48,20 @@ def versions(trace: Trace) -> str:
     return ", ".join([clean(one) for one in dict.fromkeys(told) if one] + python)
 
 
-def name_of(diagnosis: Diagnosis) -> str:
-    """Return the id of a rule, or of a diagnosis."""
-    return diagnosis.name
-
-
 def advice(diagnosis: Diagnosis) -> str:
     """Return all that is said of it."""
-    at = f"\nAt: {diagnosis.at}" if diagnosis.at and diagnosis.at not in diagnosis.sentence else ""
-    why = f"Why: {diagnosis.cause}\nDo: {diagnosis.remedy}"
-    return f"{diagnosis.sentence}{at}\n{why}\n{diagnosis.more}"
+    *rows, (_, more) = diagnosis.rows()
+    return "\n".join(
+        [diagnosis.sentence, *(f"{name.capitalize()}: {text}" for name, text in rows), more]
+    )
 
 
 def as_json(trace: Trace, only: Only = None) -> dict[str, Any]:
     """Return what is wrong as JSON holds it: the diagnoses, and each broken rule as a finding."""
-
-    def told(found: Iterable[Diagnosis]) -> list[dict[str, Any]]:
-        some = (one for one in found if only is None or not {*only}.isdisjoint(one.conns))
-        return [one.as_json() for one in some]
-
-    findings = (one for one in everything(trace, only) if one.rule)
-    return {"diagnoses": told(trace.diagnose()), "findings": told(findings)}
+    return {
+        "diagnoses": [one.as_json() for one in among(trace.diagnose(), only)],
+        "findings": [one.as_json() for one in everything(trace, only) if one.rule],
+    }
 
 
 def github(trace: Trace, only: Only = None) -> str:

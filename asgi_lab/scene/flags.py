@@ -82,9 +82,7 @@ def flags_of(spots: Iterable[Spot], lanes: Mapping[int, int], axis: Axis) -> tup
 
 def text_of(one: Diagnosis) -> str:
     """Return what a flag says: what is wrong, where, why, what to do, where to read on."""
-    at = f"at    {one.at}" if one.at and one.at not in one.sentence else ""
-    rest = (at, f"why   {one.cause}", f"do    {one.remedy}", f"more  {one.more}")
-    return "\n".join([one.sentence, *filter(None, rest)])
+    return "\n".join([one.sentence, *(f"{name:<6}{text}" for name, text in one.rows())])
 
 
 def alt_of_flags(flags: Iterable[Flag]) -> str:

@@ -57,11 +57,8 @@ def card(number: int, one: Diagnosis) -> str:
 
 def facts(one: Diagnosis) -> Iterator[tuple[str, str]]:
     """Yield where, why, what to do and where to read on, as HTML."""
-    if one.at and one.at not in one.sentence:
-        yield "at", f"<code>{plain(one.at)}</code>"
-    yield "why", plain(one.cause)
-    yield "do", plain(one.remedy)
-    yield "more", f"<code>{plain(one.more)}</code>"
+    for name, text in one.rows():
+        yield name, f"<code>{plain(text)}</code>" if name in ("at", "more") else plain(text)
 
 
 def plain(text: str) -> str:
