@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from asgi_lab.adapters.servers import Options
 from asgi_lab.events import Event
@@ -18,22 +18,39 @@ class SessionError(Exception):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How to trace (see `asgi_lab.trace`), and a file for it."""
+
+    layers: bool = True
+    rules: bool = True
+    watchdog: float | None = 0.1
+    """Seconds for which the event loop may be held unwatched."""
+    redact: bool = True
+    max_events: int = LIMIT
+    record: Path | None = None
+
+    @property
+    def elsewhere(self) -> dict[str, Any]:
+        """What the traced process has to know of it, as JSON holds it."""
+        return {
+            "layers": self.layers,
+            "rules": self.rules,
+            "watchdog": self.watchdog,
+            "redact": self.redact,
+            "max_events": self.max_events,
+        }
+
+
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What to trace, and how."""
+class Order(Wishes):
+    """What to serve and trace, and how."""
 
     target: str
     app_dir: str = "."
     factory: bool = False
     server: str | None = None
     options: Options = field(default_factory=Options)
-    layers: bool = True
-    rules: bool = True
-    watchdog: float | None = 0.1
-    """Seconds for which the event loop may be held unwatched (see `asgi_lab.trace`)."""
-    redact: bool = True
-    max_events: int = LIMIT
-    record: Path | None = None
 
 
 class Watcher(Protocol):

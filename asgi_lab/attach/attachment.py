@@ -13,14 +13,12 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import asgi_lab
-from asgi_lab.adapters.order import SessionError, Watcher
+from asgi_lab.adapters.order import SessionError, Watcher, Wishes
 from asgi_lab.adapters.reception import Reception
-from asgi_lab.recorder import LIMIT
 
 PATIENCE = 2.0
 """Seconds after which it is said what is being waited for."""
@@ -53,18 +51,6 @@ threading.Thread(target=work, name="asgi-lab", daemon=True).start()
 
 NOTHING = "import os; os.unlink({file!r})"
 """What a process runs whose main thread wakes only when we are gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """How to trace (see `asgi_lab.trace`), and where to."""
-
-    layers: bool = True
-    rules: bool = True
-    watchdog: float | None = 0.1
-    redact: bool = True
-    max_events: int = LIMIT
-    record: Path | None = None
 
 
 class Attachment(Reception):
@@ -159,15 +145,10 @@ class Attachment(Reception):
             raise SessionError(f"nothing to trace in process {self.pid}: {self._reports[-1]}")
 
     def _ask(self, pid: int) -> None:
-        wishes = self._wishes
         order = {
             "address": self.collector.address,
             "key": self.collector.key.hex(),
-            "layers": wishes.layers,
-            "rules": wishes.rules,
-            "watchdog": wishes.watchdog,
-            "redact": wishes.redact,
-            "max_events": wishes.max_events,
+            **self._wishes.elsewhere,
         }
         try:
             self._asked[pid] = self._run_in(pid, "attach", order)

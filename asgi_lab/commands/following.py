@@ -93,6 +93,21 @@ def show(session: Reception, console: Console, watcher: Silent, given: Given) ->
     return code
 
 
+def read_wishes(given: Given) -> dict[str, Any]:
+    """Return the fields of `Wishes`. Raises `OSError` if the record cannot be written."""
+    record = Path(given["record"]) if given["record"] else None
+    if record is not None:
+        check_writable(record)
+    return {
+        "layers": not given["no_layers"],
+        "rules": not given["no_rules"],
+        "watchdog": given["watchdog"] or None,
+        "redact": not given["no_redact"],
+        "max_events": given["max_events"],
+        "record": record,
+    }
+
+
 def check_writable(file: Path) -> None:
     """Raise `OSError` if the file cannot be written. What it holds stays; a new one is not left."""
     new = not file.exists()

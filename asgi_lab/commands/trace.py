@@ -1,7 +1,6 @@
 """`asgi-lab trace`: serve a target, watch it live, and show what happened."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from asgi_lab.adapters.order import Order
@@ -10,7 +9,7 @@ from asgi_lab.adapters.servers import Options
 from asgi_lab.adapters.session import Session
 from asgi_lab.client import Request, parse_header, parse_request
 from asgi_lab.commands import exports
-from asgi_lab.commands.following import Given, check_writable, conclude, follow
+from asgi_lab.commands.following import Given, conclude, follow, read_wishes
 from asgi_lab.commands.output import USAGE, fail, make_console, warn
 from asgi_lab.commands.ui import WithPage
 from asgi_lab.commands.watch import watcher_for
@@ -68,9 +67,6 @@ def read_order(given: Given, driven: bool) -> Order:
     port = given["port"]
     if port is None:
         port = 0 if driven else DEFAULT_PORT
-    record = Path(given["record"]) if given["record"] else None
-    if record is not None:
-        check_writable(record)
     return Order(
         target=given["target"],
         app_dir=given["app_dir"],
@@ -85,12 +81,7 @@ def read_order(given: Given, driven: bool) -> Order:
             http=given["http"],
             extra=given["server_args"],
         ),
-        layers=not given["no_layers"],
-        rules=not given["no_rules"],
-        watchdog=given["watchdog"] or None,
-        redact=not given["no_redact"],
-        max_events=given["max_events"],
-        record=record,
+        **read_wishes(given),
     )
 
 
