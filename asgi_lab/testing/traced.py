@@ -39,6 +39,8 @@ class AsgiTrace:
         self._allowed = {*RAISED, *allowed}
         self._strict = strict
         self._told: set[tuple[str, str]] = set()
+        self._read: tuple[int, Trace] | None = None
+        """How much had been recorded when the trace was read last, and the trace."""
 
     def __call__(self, app: Any) -> Any:
         """Return `app` traced; the same for the same app. Raises `TypeError` if it is no app."""
@@ -56,7 +58,10 @@ class AsgiTrace:
     @property
     def trace(self) -> Trace:
         """What has been recorded so far."""
-        return snapshot(self._recorder)
+        total = self._recorder.total
+        if self._read is None or self._read[0] != total:
+            self._read = (total, snapshot(self._recorder))
+        return self._read[1]
 
     def allow(self, *names: str) -> None:
         """Let these rules and diagnoses be: what the test is about, perhaps."""
